@@ -57,12 +57,12 @@ async function meshWay(folder: string, worker: number): Promise<Way> {
     clock: realClock,
     busBuffer: 1_048_576,
     memoryLimit: new MemoryLimit(268_435_456, realClock),
-    roomsHere: () => [room],
     namesOf: () => [],
     resized: () => undefined,
     named: () => undefined,
     sizeOf: () => 1,
     received: (_room, messages) => way.onReceived(messages.map(({ message }) => (message as Message).text)),
+    reported: () => undefined,
     lost: (_room, messages) => {
       throw new Error(`${messages} messages were lost`);
     },

@@ -65,6 +65,7 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_TOO_MANY_ROOMS: asItIs,
   YODEL_JOIN_RATE: asItIs,
   YODEL_ROOM_TAKEN: asItIs,
+  YODEL_BUS_UNAVAILABLE: unspecific,
   YODEL_FELL_BEHIND: asItIs,
   YODEL_HANDLER_TIMEOUT: asItIs,
   YODEL_HANDLER_FAILED: asItIs,

@@ -69,6 +69,7 @@ export const errorCodes = {
   YODEL_TOO_MANY_ROOMS: 'The session is in maxRoomsPerSession rooms already, or the server has maxRooms.',
   YODEL_JOIN_RATE: 'The session has joined rooms more often than joinRate allows.',
   YODEL_ROOM_TAKEN: 'A session wanted to join a room alone, and the room has another member.',
+  YODEL_BUS_UNAVAILABLE: 'The bus between servers is required, and cannot be reached.',
   YODEL_FELL_BEHIND: 'A member of a room read too slowly and has missed messages. See the option roomBehind.',
   YODEL_HANDLER_TIMEOUT: 'The handler neither finished a call nor sent anything for handlerTimeout.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',

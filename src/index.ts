@@ -14,6 +14,7 @@ export {
   UnixAddress,
   WebSocketAddress,
 } from './address.ts';
+export { type OpenBusOptions, openBus } from './bus/open.ts';
 export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
@@ -92,7 +93,7 @@ export type {
   SessionServer,
 } from './session/handler.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
-export type { Counters, EndedBy, PublishedMessage, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export type { BusEvent, Counters, EndedBy, PublishedMessage, SessionView, Subscriber } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
 export type {
   Certificate,

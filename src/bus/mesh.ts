@@ -9,16 +9,15 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnixAddress } from '../address.ts';
 import { type Clock, realClock, type Timer } from '../clock.ts';
-import {
-  type Bus,
-  type BusBatch,
-  type BusBeat,
-  type BusReceiver,
-  type BusState,
-  keptMs,
-  type MemberName,
-  type RoomState,
-  type SharedMemory,
+import type {
+  Bus,
+  BusBatch,
+  BusBeat,
+  BusReceiver,
+  BusState,
+  MemberName,
+  RoomState,
+  SharedMemory,
 } from '../rooms/bus.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
@@ -40,6 +39,8 @@ export interface MeshOptions {
 
 /** How long to wait at the start for workers that exist, but do not respond. */
 const startMs = 1000;
+/** For this long what is known of a worker that is gone is kept, and the rooms that it followed. */
+const keptMs = 60_000;
 /** The pause before another attempt to connect. It doubles with each. */
 const minRetryMs = 100;
 const maxRetryMs = 1000;
@@ -318,6 +319,8 @@ export class Mesh implements Bus, LinkOwner {
     if (!left) return;
     left.timer.cancel();
     this.#left.delete(worker);
+    const { node } = left.link;
+    if (node !== undefined && this.#links.get(worker)?.node !== node) this.#receiver.forgotten(node);
     for (const room of left.link.followed) this.#unfollowed(left.link, room);
   }
 

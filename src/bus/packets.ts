@@ -71,25 +71,42 @@ export function newsPacket(states: ReadonlyMap<string, RoomState>): Buffer {
 
 export function namesPacket(rooms: ReadonlyMap<string, readonly MemberName[]>): Buffer {
   let size = 1;
-  for (const [room, names] of rooms)
-    size += textSize(room) + 2 + names.reduce((sum, { name }) => sum + textSize(name) + 8 + 1, 0);
+  for (const [room, names] of rooms) size += textSize(room) + namesSize(names);
   const writer = PacketWriter.framed(size);
   writer.byte(types.names);
-  for (const [room, names] of rooms) {
-    writer.text(room).short(names.length);
-    for (const { name, since, alone } of names)
-      writer
-        .text(name)
-        .number(since)
-        .byte(alone ? 1 : 0);
-  }
+  for (const [room, names] of rooms) writeNames(writer.text(room), names);
   return writer.bytes;
 }
 
-export function batchPacket({ room, first, time, count, bytes }: BusBatch): Buffer {
-  const writer = PacketWriter.framed(1 + textSize(room) + 8 + 8 + 4 + bytes.length);
-  writer.byte(types.batch).text(room).number(first).number(time).int(count).rest(bytes);
+/** The size of what {@link writeNames} writes. */
+export function namesSize(names: readonly MemberName[]): number {
+  return names.reduce((sum, { name }) => sum + textSize(name) + 8 + 1, 2);
+}
+
+/** `count: 2 | (name: text | since: 8 | alone: 1) …` */
+export function writeNames(writer: PacketWriter, names: readonly MemberName[]): void {
+  writer.short(names.length);
+  for (const { name, since, alone } of names)
+    writer
+      .text(name)
+      .number(since)
+      .byte(alone ? 1 : 0);
+}
+
+export function batchPacket(batch: BusBatch): Buffer {
+  const writer = PacketWriter.framed(1 + batchSize(batch)).byte(types.batch);
+  writeBatch(writer, batch);
   return writer.bytes;
+}
+
+/** The size of what {@link writeBatch} writes. */
+export function batchSize({ room, bytes }: BusBatch): number {
+  return textSize(room) + 8 + 8 + 4 + bytes.length;
+}
+
+/** `room: text | first: 8 | time: 8 | count: 4 | messages`, up to the end of the packet. */
+export function writeBatch(writer: PacketWriter, { room, first, time, count, bytes }: BusBatch): void {
+  writer.text(room).number(first).number(time).int(count).rest(bytes);
 }
 
 /**
@@ -146,16 +163,22 @@ function readNames(reader: PacketReader): Map<string, MemberName[]> {
   const rooms = new Map<string, MemberName[]>();
   while (reader.hasMore) {
     const room = reader.text();
-    const names: MemberName[] = [];
-    for (let left = reader.short(); left > 0; left--) {
-      names.push({ name: reader.text(), since: reader.number(), alone: reader.byte() === 1 });
-    }
-    rooms.set(room, names);
+    rooms.set(room, readNameList(reader));
   }
   return rooms;
 }
 
-function readBatch(reader: PacketReader): Omit<BusBatch, 'node'> {
+/** Reads what {@link writeNames} wrote. */
+export function readNameList(reader: PacketReader): MemberName[] {
+  const names: MemberName[] = [];
+  for (let left = reader.short(); left > 0; left--) {
+    names.push({ name: reader.text(), since: reader.number(), alone: reader.byte() === 1 });
+  }
+  return names;
+}
+
+/** Reads what {@link writeBatch} wrote. The batch keeps the packet in memory. */
+export function readBatch(reader: PacketReader): Omit<BusBatch, 'node'> {
   const room = reader.text();
   const [first, time, count] = [reader.number(), reader.number(), reader.int()];
   return { room, first, time, count, bytes: reader.rest() };

@@ -2,7 +2,7 @@
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import type { FaultReport, SessionView } from '../telemetry/telemetry.ts';
+import type { BusEvent, FaultReport, SessionView } from '../telemetry/telemetry.ts';
 import type { LeftOut } from './gate.ts';
 import type { Drop } from './line-writer.ts';
 
@@ -24,6 +24,7 @@ export interface LineFormat {
   roomJoined(session: SessionView, room: string): string;
   roomLeft(session: SessionView, room: string): string;
   missed(session: SessionView, room: string, messages: number): string;
+  bus(event: BusEvent, reason: string): string;
   handlerFailed?(session: SessionView, error: YodelError): string;
   faulted(session: SessionView, applied: FaultReport): string;
   closed(session: SessionView, error: YodelError | undefined): string;

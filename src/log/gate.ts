@@ -17,6 +17,7 @@ export type LineKind =
   | 'room-joined'
   | 'room-left'
   | 'missed'
+  | 'bus'
   | 'handler-failed'
   | 'fault'
   | 'upstream-failed'

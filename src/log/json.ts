@@ -38,6 +38,7 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
     roomJoined: (session, room) => line('info', 'room-joined', { ...nameOf(session), room }),
     roomLeft: (session, room) => line('info', 'room-left', { ...nameOf(session), room }),
     missed: (session, room, messages) => line('warn', 'missed', { ...nameOf(session), room, messages }),
+    bus: (state, reason) => line(state === 'connected' ? 'info' : 'warn', 'bus', { state, reason }),
     handlerFailed: (session, error) =>
       line('error', 'handler-failed', { ...nameOf(session), error: thrownText(error.cause) }),
     faulted: (session, { name, kind, direction, message }) =>

@@ -87,6 +87,7 @@ function eventLog(
     roomJoined: (session, room) => log('room-joined', session.peer, () => format.roomJoined(session, room)),
     roomLeft: (session, room) => log('room-left', session.peer, () => format.roomLeft(session, room)),
     missed: (session, room, messages) => log('missed', session.peer, () => format.missed(session, room, messages)),
+    bus: (event, reason) => log('bus', undefined, () => format.bus(event, reason)),
     ...(handlerFailed && {
       handlerFailed: (session, error) => log('handler-failed', session.peer, () => handlerFailed(session, error)),
     }),
@@ -126,7 +127,7 @@ export function shownHost(peer: Address): string {
 
 /** The events that each level logs; `closed` only if the session ended with an error, and no health checks. */
 const eventsOfLevel: Readonly<Record<Exclude<LogLevel, 'info'>, readonly string[]>> = {
-  warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'missed', 'closed'],
+  warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'missed', 'bus', 'closed'],
   error: ['handlerFailed'],
 };
 

@@ -46,6 +46,10 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
           `missed ${formatPlural(messages, 'message')} ${room === '' ? 'to all' : `of room ${JSON.stringify(room)}`}`,
         ),
       ),
+    bus: (event, reason) => {
+      const text = `bus ${event}: ${reason}`;
+      return `${beginning('-')} ${event === 'connected' ? escapeText(text) : warning(text)}`;
+    },
     faulted: (session, { name, kind, direction, message }) => {
       const which = message === undefined ? '' : `, message ${message}`;
       return about(session, `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
@@ -81,6 +85,7 @@ const nouns: Readonly<Record<LineKind, string>> = {
   'room-joined': 'joined room',
   'room-left': 'left room',
   missed: 'member that missed messages',
+  bus: 'event of the bus',
   'handler-failed': 'failure of the handler',
   fault: 'fault',
   'upstream-failed': 'failed upstream connection',
@@ -91,6 +96,7 @@ const nouns: Readonly<Record<LineKind, string>> = {
 /** Those that do not end with an s. */
 const plurals: Readonly<Partial<Record<LineKind, string>>> = {
   missed: 'members that missed messages',
+  bus: 'events of the bus',
   'handler-failed': 'failures of the handler',
 };
 

@@ -9,16 +9,8 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Participant } from '../session/membership.ts';
 import type { MemoryLimit } from '../session/memory-limit.ts';
-import {
-  type Bus,
-  type BusBatch,
-  type BusBeat,
-  type BusReceiver,
-  type BusState,
-  keptMs,
-  type MemberName,
-  type RoomState,
-} from './bus.ts';
+import type { BusEvent } from '../telemetry/telemetry.ts';
+import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
 import { BusMemory } from './bus-memory.ts';
 import { packMessages, unpackMessages } from './packed-messages.ts';
 import type { Loss } from './ring.ts';
@@ -31,8 +23,6 @@ export interface BridgedRooms {
   /** See the option. */
   readonly busBuffer: number;
   readonly memoryLimit: MemoryLimit;
-  /** The rooms that have members in this process. */
-  roomsHere(): Iterable<string>;
   /** The number of a room's members in this process. */
   sizeOf(room: string): number;
   /** The names of a room's members in this process: those that others are told. */
@@ -45,6 +35,7 @@ export interface BridgedRooms {
   received(room: string, messages: readonly RoomMessage[]): void;
   /** Messages that another process sent to a room were lost on the way. */
   lost(room: string, loss: Loss): void;
+  reported(event: BusEvent, reason: string): void;
 }
 
 /** What is known of another node. */
@@ -55,8 +46,6 @@ interface Node {
   readonly sizes: Map<string, number>;
   /** The names that members of these rooms have. */
   readonly names: Map<string, readonly MemberName[]>;
-  /** Set while it is gone: forgets its numbers. */
-  forget: Timer | undefined;
 }
 
 /** Brokers take messages of up to 1 MB; a batch stays well below, unless one message is longer. */
@@ -110,7 +99,6 @@ export class Bridge implements BusReceiver {
     this.#beat?.timer.cancel();
     this.#beat = undefined;
     await this.#bus.close();
-    for (const { forget } of this.#nodes.values()) forget?.cancel();
     this.drained();
   }
 
@@ -176,23 +164,15 @@ export class Bridge implements BusReceiver {
     return this.#rooms.namesOf(room);
   }
 
-  wholeBeat(): BusBeat {
-    const rooms = new Set(this.#rooms.roomsHere());
-    const sizes = new Map([...rooms].map((room) => [room, this.#rooms.sizeOf(room)]));
-    return { node: this.node, last: new Map(this.#numbers), sizes, names: this.#namesIn(rooms), isWhole: true };
-  }
-
   received({ node, room, first, count, bytes }: BusBatch): boolean {
-    const known = this.#nodes.get(node)?.last;
-    const last = known?.get(room);
+    const known = this.#nodeOf(node).last;
+    const last = known.get(room);
     const end = first + count - 1;
     if (last !== undefined && end <= last) return true;
     const messages = read(bytes, count);
     if (!messages) return false;
-    if (known && last !== undefined) {
-      known.set(room, end);
-      if (first > last + 1) this.#lost(room, first - last - 1);
-    }
+    known.set(room, end);
+    if (last !== undefined && first > last + 1) this.#lost(room, first - last - 1);
     const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
     this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
     return true;
@@ -210,9 +190,8 @@ export class Bridge implements BusReceiver {
     this.#active.delete(room);
   }
 
-  beaten({ node, last, sizes, names, isWhole }: BusBeat): void {
+  beaten({ node, last, sizes, names }: BusBeat): void {
     const known = this.#nodeOf(node);
-    if (isWhole) this.#forgetOthers(known, { node, sizes, names });
     for (const [room, list] of names) {
       if (list.length > 0) known.names.set(room, list);
       else known.names.delete(room);
@@ -223,9 +202,9 @@ export class Bridge implements BusReceiver {
     for (const [room, size] of sizes) this.#resize(known, room, size);
     for (const [room, number] of last) {
       const before = known.last.get(room);
-      if (before === undefined || number <= before) continue;
       known.last.set(room, number);
-      this.#lost(room, number - before);
+      // A lower number: nobody followed the room for a moment, and the sequence has begun again.
+      if (before !== undefined && number > before) this.#lost(room, number - before);
     }
   }
 
@@ -234,7 +213,18 @@ export class Bridge implements BusReceiver {
     if (!known) return;
     known.names.clear();
     for (const room of known.sizes.keys()) this.#resize(known, room, 0);
-    known.forget ??= this.#rooms.clock.after(keptMs, () => this.#nodes.delete(node));
+  }
+
+  forgotten(node: string): void {
+    this.#nodes.delete(node);
+  }
+
+  numbered(): Iterable<string> {
+    return this.#numbers.keys();
+  }
+
+  reported(event: BusEvent, reason: string): void {
+    this.#rooms.reported(event, reason);
   }
 
   waiting(bytes: number): void {
@@ -247,21 +237,12 @@ export class Bridge implements BusReceiver {
 
   #publish(room: string, time: number, count: number, bytes: Uint8Array): void {
     const first = (this.#numbers.get(room) ?? 0) + 1;
+    // While it is away its nodes miss this, which the next beat or batch tells them.
+    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
+    // Only now: the bus may tell before the batch where the sequence is.
     this.#numbers.set(room, first + count - 1);
     this.#active.add(room);
     this.#beatWithin(beatMs);
-    // While it is away its nodes miss this, which the next beat or batch tells them.
-    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
-  }
-
-  /** The node has no members, or names, in rooms that are not in its beat. */
-  #forgetOthers(known: Node, { node, sizes, names }: Pick<BusBeat, 'node' | 'sizes' | 'names'>): void {
-    for (const room of known.sizes.keys()) if (!sizes.has(room)) this.#resize(known, room, 0);
-    for (const room of known.names.keys()) {
-      if (names.has(room)) continue;
-      known.names.delete(room);
-      this.#rooms.named(room, [], node);
-    }
   }
 
   #lost(room: string, messages: number): void {
@@ -271,11 +252,9 @@ export class Bridge implements BusReceiver {
   #nodeOf(name: string): Node {
     let node = this.#nodes.get(name);
     if (!node) {
-      node = { last: new Map(), sizes: new Map(), names: new Map(), forget: undefined };
+      node = { last: new Map(), sizes: new Map(), names: new Map() };
       this.#nodes.set(name, node);
     }
-    node.forget?.cancel();
-    node.forget = undefined;
     return node;
   }
 

@@ -5,6 +5,8 @@
  * and room, and beats repeat the last numbers. So each receiver knows exactly how many messages of which room it has missed.
  */
 
+import type { BusEvent } from '../telemetry/telemetry.ts';
+
 /** Carries rooms' messages between nodes. Its methods never throw and never wait. */
 export interface Bus {
   readonly state: BusState;
@@ -57,8 +59,6 @@ export interface BusBeat {
   readonly sizes: ReadonlyMap<string, number>;
   /** The names of these members, of rooms where they have or had some; see {@link BusReceiver.namesOf}. */
   readonly names: ReadonlyMap<string, readonly MemberName[]>;
-  /** Whether it tells everything, as {@link BusReceiver.wholeBeat}: the node has no members in other rooms. Default: no. */
-  readonly isWhole?: boolean | undefined;
 }
 
 /** A member that others see. */
@@ -87,9 +87,6 @@ export interface SharedMemory {
   freed(memory: object): void;
 }
 
-/** For this long the numbers of a node that is gone, and of the rooms that it followed, are kept. */
-export const keptMs = 60_000;
-
 /** Receives what other nodes send, and knows what they are told. */
 export interface BusReceiver {
   /** The name of this node. */
@@ -100,27 +97,31 @@ export interface BusReceiver {
   stateOf(room: string): RoomState;
   /** The names of a room's members in this process: at most 100, those first that have been there longest. */
   namesOf(room: string): readonly MemberName[];
-  /** All that this node has to tell, for buses whose nodes miss beats, or do not know which others there are. */
-  wholeBeat(): BusBeat;
   /** Returns whether the messages could be read. If not, nothing has changed: another version, or a stranger, has sent them. */
   received(batch: BusBatch): boolean;
   /**
-   * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Until a bus
-   * has told that, what it delivers is passed on, but neither repetitions nor losses are known. If it was known already, what is
-   * missing up to `last` was lost.
+   * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Unless a bus
+   * tells that, the sequence begins with the first batch or beat that comes. If it was known already, what is missing up to `last`
+   * was lost.
    */
   followed(node: string, room: string, last: number): void;
   beaten(beat: BusBeat): void;
   /**
-   * No other node follows the room any more, nor has one that was lost within {@link keptMs}. The next one that does learns its
-   * number from {@link followed}.
+   * No other node follows the room any more, not even one that is gone but not forgotten. The next one that does learns its number
+   * from {@link followed}.
    */
   unfollowed(room: string): void;
   /**
-   * Another node is gone, with all its members: it has ended, or cannot be reached. If it comes back within {@link keptMs},
-   * {@link followed} continues its sequences: what is missing was lost.
+   * Another node is gone, with all its members: it has ended, or cannot be reached. If it comes back before it is forgotten, its
+   * sequences continue: what is missing was lost.
    */
   gone(node: string): void;
+  /** It does not come back. */
+  forgotten(node: string): void;
+  /** The rooms that this node has sent something to, and that another one follows. */
+  numbered(): Iterable<string>;
+  /** Buses between processes of one machine report nothing. */
+  reported(event: BusEvent, reason: string): void;
   /** After `full`: there is space again. */
   drained(): void;
   /** How many bytes of memory wait in this process for other nodes now, without what {@link keeper} knows. Told when it changes. */

@@ -14,6 +14,7 @@ import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
 import type { JoinOptions, Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
+import type { BusEvent } from '../telemetry/telemetry.ts';
 import { Bridge } from './bridge.ts';
 import type { Bus, MemberName } from './bus.ts';
 import { Histories } from './history.ts';
@@ -257,6 +258,7 @@ export class Rooms implements SessionRooms {
   /** What the bridge of these rooms sees of them. */
   #bridged() {
     const context = this.#context;
+    const { telemetry } = context;
     const roomOf = (name: string) => (name === everyone ? this.#everyone() : this.#rooms.get(name));
     return {
       clock: context.clock,
@@ -264,7 +266,6 @@ export class Rooms implements SessionRooms {
         return context.limits.busBuffer;
       },
       memoryLimit: context.memoryLimit,
-      roomsHere: () => [...this.#rooms.keys()].filter((name) => name !== everyone),
       sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
       resized: (name: string) => this.#resizedElsewhere(name),
       namesOf: (name: string) => this.#presence.namesIn(name),
@@ -275,6 +276,9 @@ export class Rooms implements SessionRooms {
         if (room) this.#deliverSoon(room);
       },
       lost: (name: string, loss: Loss) => this.#lost(roomOf(name), loss),
+      reported: (event: BusEvent, reason: string) => {
+        if (telemetry.watched) telemetry.emit('bus', event, reason);
+      },
     };
   }
 

@@ -18,6 +18,8 @@ export type WorkerReport =
   | { readonly listening: true }
   /** It accepts no more connections. */
   | { readonly draining: true }
+  /** Its connection to the bus between servers. */
+  | { readonly bus: 'connected' | 'disconnected' }
   /** Without a reason, it succeeded. */
   | { readonly reloaded: number; readonly refused?: string | undefined }
   | { readonly received: number }

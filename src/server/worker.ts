@@ -35,6 +35,8 @@ export interface WorkerView {
   readonly isUp: boolean;
   /** Whether it does not respond. */
   readonly hangs: boolean;
+  /** Whether it has no connection to the bus between servers. False if there is no such bus. */
+  readonly isCutOff: boolean;
   /** The number of times it was replaced. */
   readonly restarts: number;
 }
@@ -81,6 +83,7 @@ export class WorkerFailed extends Error {
 export class Worker<Work> implements WorkerView, SocketTaker {
   readonly number: number;
   isUp = false;
+  isCutOff = false;
   restarts = 0;
   readonly #options: WorkerOptions;
   readonly #context: WorkerContext<Work>;
@@ -238,6 +241,7 @@ export class Worker<Work> implements WorkerView, SocketTaker {
     this.#beat();
     if ('listening' in report) void this.#onListening();
     else if ('draining' in report) this.isUp = false;
+    else if ('bus' in report) this.isCutOff = report.bus === 'disconnected';
     else if ('received' in report) this.#received(report.received);
     else if ('returned' in report) this.#context.putBack(this.#sockets.take(report.returned));
     else if ('metrics' in report) this.#resolveMetrics(report.metrics, report.text);
@@ -277,6 +281,7 @@ export class Worker<Work> implements WorkerView, SocketTaker {
   #onEnd(end: ProcessEnd): void {
     this.#process = undefined;
     this.isUp = false;
+    this.isCutOff = false;
     this.#reloaded?.(undefined);
     this.#heartbeats.reset();
     for (const request of [...this.#metricsRequests.keys()]) this.#resolveMetrics(request, undefined);

@@ -55,6 +55,13 @@ export interface FaultReport {
   readonly message: number | undefined;
 }
 
+/**
+ * What may happen to the bus between servers. `connected`: for the first time, or again. `disconnected`: rooms reach only the
+ * members in this process; again if there is another reason. `refused`: it has refused something, or what came from it could
+ * not be read.
+ */
+export type BusEvent = 'connected' | 'disconnected' | 'refused';
+
 /** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning, at most ten a second. */
 export interface Subscriber {
   /** The server listens at an address. */
@@ -97,6 +104,8 @@ export interface Subscriber {
   missed?(session: SessionView, room: string, messages: number): void;
   /** Messages that another process sent to a room were lost on the way to this one; `missed` is called for each member, too. */
   roomLost?(room: string, messages: number, members: number): void;
+  /** Something has happened to the bus between servers. The reason of `connected` is its name. */
+  bus?(event: BusEvent, reason: string): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */

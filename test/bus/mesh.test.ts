@@ -74,6 +74,11 @@ class Node implements BusReceiver {
   waiting(bytes: number): void {
     this.waitingBytes = bytes;
   }
+  forgotten(): void {}
+  numbered(): Iterable<string> {
+    return this.states.keys();
+  }
+  reported(): void {}
   drained(): void {
     this.events.push('drained');
   }

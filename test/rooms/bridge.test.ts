@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isMessage, Message } from '../../src/framing/message.ts';
 import { Bridge } from '../../src/rooms/bridge.ts';
-import { type BusBatch, keptMs, type MemberName } from '../../src/rooms/bus.ts';
+import type { BusBatch, MemberName } from '../../src/rooms/bus.ts';
 import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts';
 import type { Loss } from '../../src/rooms/ring.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
@@ -26,9 +26,6 @@ class Node {
   readonly messages: RoomMessage[] = [];
   missed = 0;
 
-  roomsHere(): Iterable<string> {
-    return [...this.members].flatMap(([room, size]) => (size > 0 ? [room] : []));
-  }
   sizeOf(room: string): number {
     return this.members.get(room) ?? 0;
   }
@@ -47,6 +44,7 @@ class Node {
     this.missed += messages;
     this.texts.push(`(${messages} lost)`);
   }
+  reported(): void {}
   join(room: string): void {
     this.members.set(room, this.sizeOf(room) + 1);
     if (this.sizeOf(room) === 1) this.bridge.follow(room);
@@ -239,9 +237,9 @@ describe('numbers', () => {
     one.send('a', '6');
     one.bus.deliver();
     expect(two.texts).toEqual(['1', '2', '(3 lost)', '6']);
-    // After a longer time it begins anew.
+    // Once it is forgotten it begins anew.
     two.bridge.gone(one.bridge.node);
-    await two.clock.advance(keptMs);
+    two.bridge.forgotten(one.bridge.node);
     two.bridge.followed(one.bridge.node, 'a', 100);
     expect(two.missed).toBe(3);
   });
@@ -298,23 +296,6 @@ describe('members in other processes', () => {
     two.bus.deliver();
     expect(one.bridge.remoteSizeOf('a')).toBe(2);
     expect(one.bridge.remoteSizeOf('b')).toBe(0);
-  });
-
-  it('are known from a beat that tells everything, and no others', async () => {
-    const [one, two] = (await nodes(2)) as [Node, Node];
-    for (const room of ['a', 'b']) two.join(room);
-    await two.clock.advance(100);
-    two.bus.deliver();
-    one.join('b');
-    two.send('b', '1', '2');
-    two.bus.deliver(() => []);
-    two.leave('a');
-    two.join('c');
-    two.join('c');
-    // The beats of all that were lost.
-    one.bridge.beaten(two.bridge.wholeBeat());
-    expect(['a', 'b', 'c'].map((room) => one.bridge.remoteSizeOf(room))).toEqual([0, 1, 2]);
-    expect(one.texts).toEqual(['(2 lost)']);
   });
 
   it('are gone at once with their process, in all its rooms', async () => {

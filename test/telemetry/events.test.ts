@@ -26,6 +26,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     handled: ({ id }, messages, durationMs) => events.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => events.push(`discarded ${id} ${code(error)}`),
     undelivered: ({ id }, error) => events.push(`undelivered ${id} ${code(error)}`),
+    bus: (event) => events.push(`bus ${event}`),
     roomJoined: ({ id }, room) => events.push(`roomJoined ${id} ${room}`),
     roomLeft: ({ id }, room) => events.push(`roomLeft ${id} ${room}`),
     published: (room, messages, members) => events.push(`published ${room} ${messages.length} ${members}`),

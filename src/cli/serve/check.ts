@@ -43,6 +43,7 @@ export async function checkSettings(
   }
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
   checkJournal(flags);
+  await checkBusFlags(flags);
   readMockFlags(handler, flags);
   if (flags.control !== undefined) {
     (await import('./control/control.ts')).controlAddress(String(flags.control));
@@ -66,6 +67,12 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   if (origins.length > 0 && !speaksWeb) {
     throw new UsageError('--origin needs a ws:// or wss:// address: --listen ws://…');
   }
+}
+
+/** The client libraries are loaded only with a bus. */
+async function checkBusFlags(flags: ServeSettings['flags']): Promise<void> {
+  if (Object.keys(flags).some((name) => name.startsWith('bus') && name !== 'busBuffer'))
+    await (await import('./bus.ts')).checkBus(flags);
 }
 
 /** A journal has one order, which several processes could keep only by synchronizing on each message. */

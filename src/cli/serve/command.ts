@@ -7,6 +7,7 @@ import { addTable, collect, envName, rateOption } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
+import { addBusFlags } from './bus-flags.ts';
 import { withSeed } from './handler/fault-flags.ts';
 import { addHandlerFlags } from './handler/flags.ts';
 import { addMockFlags } from './handler/mock-flags.ts';
@@ -22,6 +23,7 @@ const examples = `Examples:
   yodel serve --listen tls://:0 --tls-self-signed  TLS, with a self-signed certificate for testing
   yodel serve --listen :7878 --listen ws://:8080   browsers too, over WebSocket
   yodel serve chat --room-history 20               rooms in which clients talk to each other
+  yodel serve chat --bus redis://127.0.0.1:6379    the same rooms on several servers
   yodel serve ./handler.ts --workers auto          one process per processor core
   yodel serve ./handler.ts --watch                 reload the file whenever it is saved
   yodel serve --journal messages.journal           record each message before its reply
@@ -59,6 +61,7 @@ export function serveCommand(): Command {
   addServerTlsFlags(command);
   addAdmissionFlags(command);
   addJournalFlags(command);
+  addBusFlags(command);
   addTable(command, 'Limits of a connection:', sessionOptions);
   addTable(command, 'Limits of the server:', serverOptions);
   addTable(command, 'Processes:', processOptions);

@@ -44,6 +44,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     flags.journal === undefined
       ? undefined
       : await (await import('./journal.ts')).journalFor(settings, addresses, notify);
+  const bus = flags.bus === undefined ? undefined : await (await import('./bus.ts')).busFor(flags);
   const watchdog = await watchdogFor(settings);
   const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
   const local: LocalServer = await startLocalServer(serving, {
@@ -52,13 +53,14 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     descriptors: passedDescriptors(),
     journal,
     watchdog,
+    bus,
   }).catch(async (error: unknown) => {
     await journal?.close();
     throw error;
   });
   const { server } = local;
   const metricsServer = await metrics
-    ?.listen(() => isReady(server, journal))
+    ?.listen(() => isReady(server, journal) && !(flags.busRequired === true && bus?.state === 'away'))
     .catch(async (error: unknown) => {
       await server.close({ timeoutMs: 0 });
       throw error;
@@ -81,6 +83,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     endLine: () => outputs.writeError(''),
   });
   printBanner(server.addresses, settings, certificates, notify);
+  if (bus) (await import('./bus.ts')).warnOfBus(flags, notify);
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
     local.reload({ ...serving, settings: fresh, tls });

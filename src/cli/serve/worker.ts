@@ -6,14 +6,16 @@ import type { Socket } from 'node:net';
 import { removeMeshFolder } from '../../bus/folder.ts';
 import { Mesh } from '../../bus/mesh.ts';
 import { firstInherited } from '../../process/program-process.ts';
+import type { Bus } from '../../rooms/bus.ts';
 import { beatMs } from '../../server/heartbeats.ts';
 import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.ts';
+import type { BusEvent } from '../../telemetry/telemetry.ts';
 import { PassedTransport } from '../../transport/passed.ts';
 import { exitStatus, report, reportUnfinished, statusOf } from '../fail.ts';
 import { warnOfDescriptors } from './banner.ts';
 import { type LocalServer, startLocalServer, watchdogFor } from './local-server.ts';
 import { openOutputs } from './outputs.ts';
-import type { Work } from './settings.ts';
+import type { Serving, Work } from './settings.ts';
 
 const number = Number(process.argv[2]);
 const transport = new PassedTransport();
@@ -25,6 +27,10 @@ let metrics: { text(): Promise<string> } | undefined;
 /** @param sent called when it was sent, or cannot be sent, with the error */
 function send(what: WorkerReport, sent: (error: Error | null) => void = () => undefined): void {
   if (process.connected) process.send?.(what, sent);
+}
+
+function reportBus(event: BusEvent): void {
+  if (event !== 'refused') send({ bus: event });
 }
 
 /** Shuts down, once: a second close() would cut short the drain delay of the first. */
@@ -68,11 +74,14 @@ async function start({ serving, log, collectsMetrics, descriptors, ...work }: Wo
   metrics = collected;
   local = await startLocalServer(serving, {
     outputs: { ...outputs, log: ownLog },
-    subscribers: [{ draining: () => send({ draining: true }) }, ...(collected ? [collected.subscriber] : [])],
+    subscribers: [
+      { draining: () => send({ draining: true }), bus: reportBus },
+      ...(collected ? [collected.subscriber] : []),
+    ],
     worker: number,
     transport,
     watchdog,
-    bus: new Mesh({ folder: meshFolder, worker: number, workers: serving.processes }),
+    bus: await busOf(serving, meshFolder),
     reusePort: true,
     descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,
   });
@@ -83,6 +92,13 @@ async function start({ serving, log, collectsMetrics, descriptors, ...work }: Wo
   send({ listening: true });
   if (draining) void local.server.close();
   process.exit(await local.ended);
+}
+
+/** Each worker is a node of the bus between servers, if there is one. */
+async function busOf({ settings, processes }: Serving, folder: string): Promise<Bus> {
+  const { flags } = settings;
+  if (flags.bus === undefined) return new Mesh({ folder, worker: number, workers: processes });
+  return await (await import('./bus.ts')).busFor(flags);
 }
 
 async function handle(command: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {

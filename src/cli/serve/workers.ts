@@ -61,7 +61,11 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   });
   let draining = false;
   // New connections may go to a worker that hangs. None goes to one that is down.
-  const isReady = () => !draining && workers.all.some(({ isUp }) => isUp) && !workers.all.some(({ hangs }) => hangs);
+  const needsBus = settings.flags.busRequired === true;
+  const isReady = () =>
+    !draining &&
+    workers.all.some(({ isUp }) => isUp) &&
+    !workers.all.some(({ hangs, isCutOff }) => hangs || (needsBus && isCutOff));
   const forwarding = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
   const reloader = Promise.withResolvers<Reloader>();
@@ -86,6 +90,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     endLine: () => outputs.writeError(''),
   });
   printBanner(addresses, settings, certificates, notify);
+  if (settings.flags.bus !== undefined) (await import('./bus.ts')).warnOfBus(settings.flags, notify);
   notify(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
   const apply = async (fresh: ServeSettings, tls: ServerTls | undefined) => {
     await workers.reload(workOf(fresh, tls));

@@ -144,9 +144,9 @@ testWith(['tmux', 'zsh'], 'apt-get install tmux zsh')(
   async () => {
     const { start, prompt, load } = shells.zsh;
     // Large enough that zsh lists the candidates without asking.
-    const terminal = new Terminal({ width: 150, height: 100, env: harness().env });
+    const terminal = new Terminal({ width: 150, height: 150, env: harness().env });
     terminal.enter(start);
-    terminal.enter(`${prompt}; ${load}; echo ready-$(expr 40 + 2)`);
+    terminal.enter(`LISTMAX=1000; ${prompt}; ${load}; echo ready-$(expr 40 + 2)`);
     await terminal.sees(/ready-42/);
     for (const { line, flags, commands } of all) {
       for (const [typed, words] of [

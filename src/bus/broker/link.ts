@@ -1,0 +1,236 @@
+/**
+ * The connection to a broker, which is made again whenever it is lost or the broker is silent. What waits for the broker is bounded.
+ *
+ * A broker that has stopped, or is behind a network that is cut, closes no connection. So there is a round trip at least once a
+ * second, and one that takes longer than 5 s counts as a loss.
+ */
+import type { Clock, Timer } from '../../clock.ts';
+import type { Broker, BrokerConnection } from './broker.ts';
+
+/** The bus, as its link sees it. */
+export interface BrokerLinkOwner {
+  /** How many bytes may wait for the broker. */
+  readonly limit: number;
+  /** There is a connection, and everything is subscribed to. */
+  connected(): void;
+  /** There is none any more, or the first attempt has failed. */
+  disconnected(reason: string): void;
+  received(subject: string, packet: Buffer): void;
+  refused(reason: string): void;
+  /** {@link BrokerLink.isFull} has changed. */
+  fullnessChanged(): void;
+  /** How many bytes wait now. */
+  waiting(bytes: number): void;
+}
+
+/** How often a round trip is made when nothing is sent. */
+const roundTripMs = 1000;
+/** A broker that takes longer for a round trip is away. */
+const silentMs = 5000;
+/** Why it is away then. */
+export const silent = `it has not responded for ${silentMs / 1000} s`;
+/** The pause before another attempt to connect. It doubles with each. */
+const minRetryMs = 100;
+const maxRetryMs = 800;
+/** Subjects are subscribed to in portions, each one command. */
+const portion = 1000;
+
+/** See the top of the file. */
+export class BrokerLink {
+  /** Whether more than half of the limit waits. */
+  isFull = false;
+  readonly #broker: Broker;
+  readonly #owner: BrokerLinkOwner;
+  readonly #clock: Clock;
+  readonly #subjects = new Set<string>();
+  /** The connection, and one that is not ready yet. */
+  #connection: BrokerConnection | undefined;
+  #opening: BrokerConnection | undefined;
+  /** What has been published over this connection, and what of it the broker has taken, in bytes. */
+  #published = 0;
+  #taken = 0;
+  #isRoundTripDue = false;
+  #isUnderWay = false;
+  #timer: Timer | undefined;
+  #silence: Timer | undefined;
+  #retryMs = minRetryMs;
+  #isClosed = false;
+
+  constructor(broker: Broker, owner: BrokerLinkOwner, clock: Clock) {
+    this.#broker = broker;
+    this.#owner = owner;
+    this.#clock = clock;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** The longest packet that can be sent now. */
+  get maxPacket(): number {
+    return this.#connection?.maxPacket ?? 0;
+  }
+
+  /** Resolves after the first attempt to connect. */
+  start(): Promise<void> {
+    return this.#connect();
+  }
+
+  subscribe(subject: string): void {
+    this.#subjects.add(subject);
+    (this.#connection ?? this.#opening)?.subscribe([subject]);
+  }
+
+  unsubscribe(subject: string): void {
+    this.#subjects.delete(subject);
+    (this.#connection ?? this.#opening)?.unsubscribe([subject]);
+  }
+
+  /**
+   * Publishes the pieces of one packet, none of them longer than {@link maxPacket}.
+   *
+   * @returns whether they were sent; otherwise there is no connection, or no space
+   */
+  publish(subject: string, packets: readonly Buffer[]): boolean {
+    if (!this.#connection) return false;
+    const waiting = this.#published - this.#taken;
+    const size = packets.reduce((sum, { length }) => sum + length, 0);
+    if (waiting > 0 && waiting + size > this.#owner.limit) return false;
+    this.#published += size;
+    for (const packet of packets) this.#connection.publish(subject, packet);
+    this.#look();
+    this.#roundTripSoon();
+    return true;
+  }
+
+  /** Sends what is pending, for at most a second, and disconnects. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#silence?.cancel();
+    this.#opening?.abort();
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (!connection) return;
+    const timer = this.#clock.after(roundTripMs, () => connection.abort());
+    await connection.close();
+    timer.cancel();
+  }
+
+  async #connect(): Promise<void> {
+    const silence = Promise.withResolvers<never>();
+    const timer = this.#clock.deadline(silentMs, () => silence.reject(new Error(silent)));
+    const opened = this.#open();
+    try {
+      this.#ready(await Promise.race([opened, silence.promise]));
+    } catch (error) {
+      (this.#opening as BrokerConnection | undefined)?.abort();
+      opened.then(abort, () => undefined);
+      this.#retry((error as Error).message);
+    } finally {
+      timer.cancel();
+      this.#opening = undefined;
+    }
+  }
+
+  /** Connects, and subscribes to everything. */
+  async #open(): Promise<BrokerConnection> {
+    let lost: string | undefined;
+    let connection: BrokerConnection | undefined;
+    connection = await this.#broker.connect({
+      received: (subject, packet) => this.#owner.received(subject, packet),
+      refused: (reason) => this.#owner.refused(reason),
+      closed: (reason) => {
+        lost = reason;
+        if (connection && connection === this.#connection) this.#lost(reason);
+      },
+    });
+    this.#opening = connection;
+    const subjects = [...this.#subjects];
+    for (let at = 0; at < subjects.length; at += portion) connection.subscribe(subjects.slice(at, at + portion));
+    try {
+      await connection.roundTrip();
+    } catch (error) {
+      throw lost === undefined ? error : new Error(lost);
+    }
+    return connection;
+  }
+
+  #ready(connection: BrokerConnection): void {
+    if (this.#isClosed) return connection.abort();
+    this.#connection = connection;
+    this.#published = 0;
+    this.#taken = 0;
+    this.#isUnderWay = false;
+    this.#isRoundTripDue = false;
+    this.#retryMs = minRetryMs;
+    this.#owner.connected();
+    this.#roundTripSoon();
+  }
+
+  #lost(reason: string): void {
+    this.#connection?.abort();
+    this.#connection = undefined;
+    this.#silence?.cancel();
+    this.#timer?.cancel();
+    this.#retry(reason);
+    this.#published = this.#taken;
+    this.#look();
+  }
+
+  #retry(reason: string): void {
+    if (this.#isClosed) return;
+    this.#timer = this.#clock.after(this.#retryMs, () => void this.#connect());
+    this.#retryMs = Math.min(maxRetryMs, this.#retryMs * 2);
+    this.#owner.disconnected(reason);
+  }
+
+  /** One round trip for all that is published in this turn, one at a time. */
+  #roundTripSoon(): void {
+    if (this.#isRoundTripDue) return;
+    this.#isRoundTripDue = true;
+    if (this.#isUnderWay) return;
+    this.#clock.soon(() => this.#roundTrip());
+  }
+
+  #roundTrip(): void {
+    const connection = this.#connection;
+    this.#isRoundTripDue = false;
+    if (!connection || this.#isUnderWay) return;
+    const published = this.#published;
+    this.#isUnderWay = true;
+    this.#timer?.cancel();
+    this.#silence = this.#clock.deadline(silentMs, () => this.#lost(silent));
+    const isOver = () => connection !== this.#connection;
+    connection.roundTrip().then(
+      () => {
+        if (!isOver()) this.#arrived(published);
+      },
+      // The connection is lost, which is reported elsewhere.
+      () => undefined,
+    );
+  }
+
+  /** The broker has taken this much. */
+  #arrived(published: number): void {
+    this.#silence?.cancel();
+    this.#isUnderWay = false;
+    this.#taken = published;
+    this.#look();
+    if (this.#isRoundTripDue) this.#roundTrip();
+    else this.#timer = this.#clock.after(roundTripMs, () => this.#roundTrip());
+  }
+
+  #look(): void {
+    const waiting = this.#published - this.#taken;
+    this.#owner.waiting(waiting);
+    const isFull = waiting > this.#owner.limit / 2;
+    if (isFull === this.isFull) return;
+    this.isFull = isFull;
+    this.#owner.fullnessChanged();
+  }
+}
+
+function abort(connection: BrokerConnection): void {
+  connection.abort();
+}

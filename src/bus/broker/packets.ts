@@ -1,0 +1,151 @@
+/**
+ * What nodes publish at a broker. Each packet begins with a version, the node that sent it, and its type:
+ *
+ * ```
+ * batch   version | node: text | 1 | room: text | first: 8 | time: 8 | count: 4 | messages
+ * state   version | node: text | 2 | flags: 1 | part: 2 | parts: 2 | (room: text | follows: 1 | last: 8 | size: 4 | names) …
+ * piece   version | node: text | 3 | packet: 8 | piece: 2 | pieces: 2 | bytes of a packet that is too long for the broker
+ * ```
+ */
+import type { BusBatch, MemberName, RoomState } from '../../rooms/bus.ts';
+import { PacketReader, PacketWriter, textSize } from '../packet-bytes.ts';
+import { batchSize, namesSize, readBatch, readNameList, writeBatch, writeNames } from '../packets.ts';
+
+/** Nodes of two versions may share a broker while a cluster is being replaced. */
+const version = 1;
+
+const types = { batch: 1, state: 2, piece: 3 } as const;
+
+/** What a node tells about a room. */
+export interface NodeRoom extends RoomState {
+  /** Whether its messages are to be published, for the node has members there. */
+  readonly follows: boolean;
+  /** The names of its members there. */
+  readonly names: readonly MemberName[];
+}
+
+/** What a node tells all others about itself. */
+export interface NodeState {
+  /** It has just started: everything that it will send comes after this. */
+  readonly isNew: boolean;
+  /** It has missed something, and wants to know about all rooms of all nodes. */
+  readonly asks: boolean;
+  /** It is leaving, with all its members. */
+  readonly leaves: boolean;
+  /** A part of the state of all its rooms, from 0, and the number of parts. Undefined: only what has changed. */
+  readonly full: { readonly part: number; readonly parts: number } | undefined;
+  readonly rooms: ReadonlyMap<string, NodeRoom>;
+}
+
+/** A piece of a packet. */
+export interface Piece {
+  /** Which packet of its node: a number that grows. */
+  readonly packet: number;
+  readonly piece: number;
+  readonly pieces: number;
+  readonly bytes: Buffer;
+}
+
+/** A packet that was received. */
+export type NodePacket = { readonly node: string } & (
+  | { readonly type: 'batch'; readonly batch: BusBatch }
+  | { readonly type: 'state'; readonly state: NodeState }
+  | { readonly type: 'piece'; readonly piece: Piece }
+);
+
+export function batchPacket(batch: BusBatch): Buffer {
+  const writer = packet(batch.node, types.batch, batchSize(batch));
+  writeBatch(writer, batch);
+  return writer.bytes;
+}
+
+const flags = { isNew: 1, asks: 2, leaves: 4, full: 8 } as const;
+
+export function statePacket(node: string, { isNew, asks, leaves, full, rooms }: NodeState): Buffer {
+  let size = 1 + 2 + 2;
+  for (const [room, state] of rooms) size += roomSize(room, state);
+  const writer = packet(node, types.state, size);
+  const given =
+    (isNew ? flags.isNew : 0) | (asks ? flags.asks : 0) | (leaves ? flags.leaves : 0) | (full ? flags.full : 0);
+  writer
+    .byte(given)
+    .short(full?.part ?? 0)
+    .short(full?.parts ?? 0);
+  for (const [room, state] of rooms) {
+    writer
+      .text(room)
+      .byte(state.follows ? 1 : 0)
+      .number(state.last)
+      .int(state.size);
+    writeNames(writer, state.names);
+  }
+  return writer.bytes;
+}
+
+/** The size of a room in the state of a node. */
+export function roomSize(room: string, { names }: NodeRoom): number {
+  return textSize(room) + 1 + 8 + 4 + namesSize(names);
+}
+
+/** Cuts a packet that is longer than `longest` bytes into pieces, each a packet. @param number see {@link Piece.packet} */
+export function pieces(node: string, number: number, bytes: Buffer, longest: number): Buffer[] {
+  const capacity = longest - packetSize(node, 8 + 2 + 2);
+  const count = Math.ceil(bytes.length / capacity);
+  return Array.from({ length: count }, (_, at) => {
+    const part = bytes.subarray(at * capacity, (at + 1) * capacity);
+    const writer = packet(node, types.piece, 8 + 2 + 2 + part.length);
+    return writer.number(number).short(at).short(count).rest(part).bytes;
+  });
+}
+
+/**
+ * Reads a packet.
+ *
+ * @returns undefined if its node is the one with the name `self`
+ * @throws RangeError if it ends too early, or has an impossible number; TypeError if its type or version is another
+ */
+export function readPacket(bytes: Buffer, self: string): NodePacket | undefined {
+  const reader = new PacketReader(bytes);
+  if (reader.byte() !== version) throw new TypeError('a packet of another version');
+  const node = reader.text();
+  if (node === self) return undefined;
+  switch (reader.byte()) {
+    case types.batch:
+      return { node, type: 'batch', batch: { node, ...readBatch(reader) } };
+    case types.state:
+      return { node, type: 'state', state: readState(reader) };
+    case types.piece:
+      return {
+        node,
+        type: 'piece',
+        piece: { packet: reader.number(), piece: reader.short(), pieces: reader.short(), bytes: reader.rest() },
+      };
+    default:
+      throw new TypeError('a packet of another version');
+  }
+}
+
+function readState(reader: PacketReader): NodeState {
+  const given = reader.byte();
+  const [part, parts] = [reader.short(), reader.short()];
+  const rooms = new Map<string, NodeRoom>();
+  while (reader.hasMore) {
+    const [room, follows, last, size] = [reader.text(), reader.byte() === 1, reader.number(), reader.int()];
+    rooms.set(room, { follows, last, size, names: readNameList(reader) });
+  }
+  return {
+    isNew: (given & flags.isNew) > 0,
+    asks: (given & flags.asks) > 0,
+    leaves: (given & flags.leaves) > 0,
+    full: (given & flags.full) > 0 ? { part, parts } : undefined,
+    rooms,
+  };
+}
+
+function packet(node: string, type: number, size: number): PacketWriter {
+  return PacketWriter.bare(packetSize(node, size)).byte(version).text(node).byte(type);
+}
+
+function packetSize(node: string, size: number): number {
+  return 1 + textSize(node) + 1 + size;
+}

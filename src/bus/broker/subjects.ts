@@ -1,0 +1,25 @@
+/** The subjects at a broker on which nodes publish. */
+
+/** Everything else in the name of a room would have a meaning in NATS, or is hard to read in a monitor. */
+const special = /[^A-Za-z0-9_-]/gu;
+
+/** The subjects below a prefix. */
+export class Subjects {
+  /** Where nodes tell each other about themselves. */
+  readonly nodes: string;
+  readonly #rooms: string;
+
+  constructor(prefix: string) {
+    this.nodes = `${prefix}.nodes`;
+    this.#rooms = `${prefix}.room.`;
+  }
+
+  /** Where the messages of a room are published: `a b` is `yodel.room.a=20b`. */
+  ofRoom(room: string): string {
+    return this.#rooms + room.replace(special, escaped);
+  }
+}
+
+function escaped(character: string): string {
+  return Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '=$&');
+}

@@ -1,0 +1,118 @@
+/** A broker in memory, which can lose what is published, stop, and die. */
+import type { Broker, BrokerConnection, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
+
+export class MemoryBroker implements Broker {
+  readonly name = 'a broker';
+  readonly maxPacket: number;
+  readonly #connections = new Set<MemoryConnection>();
+  /** Whether it refuses connections. */
+  isDown = false;
+  /** Whether it does nothing, and everything waits. */
+  isStopped = false;
+  /** Which deliveries are lost. */
+  loses: (subject: string) => boolean = () => false;
+  #waiting: (() => void)[] = [];
+
+  constructor(maxPacket = 1_048_576) {
+    this.maxPacket = maxPacket;
+  }
+
+  async connect(receiver: BrokerReceiver): Promise<BrokerConnection> {
+    await this.turn();
+    if (this.isDown) throw new Error('connection refused');
+    const connection = new MemoryConnection(this, receiver);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves when it runs. */
+  turn(): Promise<void> {
+    if (!this.isStopped) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Does what waits. */
+  continue(): void {
+    this.isStopped = false;
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  die(): void {
+    for (const connection of [...this.#connections]) connection.lose();
+  }
+
+  /** Disconnects one. */
+  forget(connection: MemoryConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  deliver(subject: string, packet: Buffer): void {
+    for (const { subjects, receiver } of [...this.#connections]) {
+      if (subjects.has(subject) && !this.loses(subject)) receiver.received(subject, Buffer.from(packet));
+    }
+  }
+}
+
+class MemoryConnection implements BrokerConnection {
+  readonly subjects = new Set<string>();
+  readonly receiver: BrokerReceiver;
+  readonly #broker: MemoryBroker;
+  #isOpen = true;
+  /** What it was given is done in this order. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(broker: MemoryBroker, receiver: BrokerReceiver) {
+    this.#broker = broker;
+    this.receiver = receiver;
+  }
+
+  get maxPacket(): number {
+    return this.#broker.maxPacket;
+  }
+
+  subscribe(subjects: readonly string[]): void {
+    void this.#then(() => subjects.forEach((subject) => void this.subjects.add(subject)));
+  }
+
+  unsubscribe(subjects: readonly string[]): void {
+    void this.#then(() => subjects.forEach((subject) => void this.subjects.delete(subject)));
+  }
+
+  publish(subject: string, packet: Buffer): void {
+    if (packet.length > this.maxPacket) throw new Error('the packet is too long');
+    void this.#then(() => this.#broker.deliver(subject, packet));
+  }
+
+  async roundTrip(): Promise<void> {
+    await this.#then(() => undefined);
+    if (!this.#isOpen) throw new Error('closed');
+  }
+
+  async close(): Promise<void> {
+    await this.#then(() => undefined);
+    this.abort();
+  }
+
+  abort(): void {
+    this.#isOpen = false;
+    this.#broker.forget(this);
+  }
+
+  lose(): void {
+    this.abort();
+    this.receiver.closed('it closed the connection');
+  }
+
+  #then(run: () => void): Promise<void> {
+    this.#last = this.#last
+      .then(() => this.#broker.turn())
+      .then(() => {
+        if (this.#isOpen) run();
+      });
+    return this.#last;
+  }
+}

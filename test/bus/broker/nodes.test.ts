@@ -1,0 +1,293 @@
+/** Nodes at a broker in memory: what they know of each other, and that every loss is counted. */
+import { describe, expect, it } from 'vitest';
+import { BrokerBus } from '../../../src/bus/broker/bus.ts';
+import { Bridge } from '../../../src/rooms/bridge.ts';
+import type { MemberName } from '../../../src/rooms/bus.ts';
+import type { Loss } from '../../../src/rooms/ring.ts';
+import type { RoomMessage } from '../../../src/rooms/segment.ts';
+import { MemoryLimit } from '../../../src/session/memory-limit.ts';
+import { between, oneOf, randomFrom } from '../../../src/testing/random.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { MemoryBroker } from './memory-broker.ts';
+
+/** A process with rooms, as its bridge sees them. */
+class Node {
+  readonly clock: FakeClock;
+  busBuffer = 1_048_576;
+  readonly bus: BrokerBus;
+  readonly bridge: Bridge;
+  readonly memoryLimit = new MemoryLimit(1_000_000_000, new FakeClock());
+  readonly members = new Map<string, number>();
+  readonly names = new Map<string, MemberName[]>();
+  readonly texts: string[] = [];
+  readonly events: string[] = [];
+  missed = 0;
+
+  constructor(broker: MemoryBroker, clock: FakeClock) {
+    this.clock = clock;
+    this.bus = new BrokerBus(broker, { clock });
+    this.bridge = new Bridge(this.bus, this);
+  }
+
+  sizeOf(room: string): number {
+    return this.members.get(room) ?? 0;
+  }
+  namesOf(room: string): readonly MemberName[] {
+    return this.names.get(room) ?? [];
+  }
+  named(): void {}
+  resized(): void {}
+  received(_room: string, messages: readonly RoomMessage[]): void {
+    this.texts.push(...messages.map(({ message }) => String(message)));
+  }
+  lost(_room: string, { messages }: Loss): void {
+    this.missed += messages;
+    this.texts.push(`(${messages} lost)`);
+  }
+  reported(event: string, reason: string): void {
+    this.events.push(`${event}: ${reason}`);
+  }
+
+  join(room: string): void {
+    this.members.set(room, this.sizeOf(room) + 1);
+    if (this.sizeOf(room) === 1) this.bridge.follow(room);
+    this.bridge.resized(room);
+  }
+  leave(room: string): void {
+    this.members.set(room, this.sizeOf(room) - 1);
+    if (this.sizeOf(room) === 0) this.bridge.unfollow(room);
+    this.bridge.resized(room);
+  }
+  send(room: string, ...texts: readonly string[]): void {
+    const messages = texts.map((message) => ({
+      message,
+      size: message.length,
+      except: undefined,
+      key: undefined,
+      isRemote: false,
+    }));
+    this.bridge.publish(room, messages);
+  }
+  sizeEverywhere(room: string): number {
+    return this.sizeOf(room) + this.bridge.remoteSizeOf(room);
+  }
+}
+
+/** Nodes at one broker, which know each other. */
+async function start(count: number, broker = new MemoryBroker()) {
+  const clock = new FakeClock();
+  const nodes = Array.from({ length: count }, () => new Node(broker, clock));
+  const started = nodes.map(({ bridge }) => bridge.start());
+  await clock.advance(300);
+  await Promise.all(started);
+  return { broker, clock, nodes };
+}
+
+describe('nodes', () => {
+  it('receive what others send to rooms they follow, once and in order, whatever the name of the room', async () => {
+    const { nodes, clock } = await start(3);
+    const [one, two, three] = nodes as [Node, Node, Node];
+    const rooms = ['a', '>', '*', 'a.b', 'a..b', '你好', 'with space', '=20', 'x'.repeat(128)];
+    for (const room of rooms) two.join(room);
+    three.join('a');
+    await clock.advance(200);
+    for (const room of rooms) one.send(room, `1 ${room}`, `2 ${room}`);
+    await clock.advance(10);
+    expect(two.texts).toEqual(rooms.flatMap((room) => [`1 ${room}`, `2 ${room}`]));
+    expect(three.texts).toEqual(['1 a', '2 a']);
+    expect(one.texts).toEqual([]);
+  });
+
+  it('that start later learn the sizes and names of rooms', async () => {
+    const { nodes, clock, broker } = await start(1);
+    const [one] = nodes as [Node];
+    one.join('a');
+    one.join('a');
+    one.names.set('a', [{ name: 'ana', since: 5, alone: false }]);
+    one.bridge.resized('a');
+    await clock.advance(200);
+    const two = new Node(broker, clock);
+    void two.bridge.start();
+    await clock.advance(300);
+    expect(two.sizeEverywhere('a')).toBe(2);
+    expect(two.bridge.namesWith('a', [])).toEqual([{ name: 'ana', since: 5, alone: false }]);
+  });
+
+  it('that leave are gone at once, and those that die within 4 s', async () => {
+    const { nodes, clock, broker } = await start(3);
+    const [one, two, three] = nodes as [Node, Node, Node];
+    for (const node of nodes) node.join('a');
+    await clock.advance(200);
+    void two.bridge.close();
+    await settled();
+    expect(one.sizeEverywhere('a')).toBe(2);
+    // It publishes nothing more, but does not say goodbye.
+    broker.loses = (subject) => subject === 'yodel.nodes';
+    await clock.advance(2500);
+    expect(one.sizeEverywhere('a')).toBe(2);
+    await clock.advance(1500);
+    expect(one.sizeEverywhere('a')).toBe(1);
+    broker.loses = () => false;
+    await clock.advance(1100);
+    expect(one.sizeEverywhere('a')).toBe(2);
+    expect(three.sizeEverywhere('a')).toBe(2);
+  });
+
+  it('ignore packets that are none', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    two.join('a');
+    await clock.advance(200);
+    const packets = [[], [1], [9, 9, 9], [1, 1, 65, 7], [1, 1, 65, 1, 1, 97, 0, 0], [1, 200, 1], [1, 1, 65, 3, 0]];
+    for (const packet of packets) {
+      broker.deliver('yodel.nodes', Buffer.from(packet));
+      broker.deliver('yodel.room.a', Buffer.from(packet));
+    }
+    one.send('a', 'still there');
+    await clock.advance(10);
+    expect(two.texts).toEqual(['still there']);
+    expect(two.missed).toBe(0);
+    expect(two.events.filter((event) => event.startsWith('refused'))).toHaveLength(3);
+  });
+});
+
+describe('the broker', () => {
+  it('that dies is connected to again, and what was lost meanwhile is told', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    two.join('a');
+    await clock.advance(200);
+    one.send('a', '1');
+    await clock.advance(10);
+    broker.isDown = true;
+    broker.die();
+    await settled();
+    expect(one.bridge.state).toBe('away');
+    one.send('a', '2', '3');
+    await clock.advance(5000);
+    broker.isDown = false;
+    await clock.advance(1000);
+    expect(one.bridge.state).toBe('ready');
+    one.send('a', '4');
+    await clock.advance(100);
+    expect(two.texts).toEqual(['1', '(2 lost)', '4']);
+    const connected = 'connected: a broker';
+    const reasons = ['it closed the connection', 'connection refused'].map((text) => `disconnected: a broker: ${text}`);
+    expect(one.events).toEqual([connected, ...reasons, connected]);
+  });
+
+  it('that is silent for 5 s is away, and back as soon as it responds', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    two.join('a');
+    await clock.advance(200);
+    broker.isStopped = true;
+    await clock.advance(4900);
+    expect(one.bridge.state).toBe('ready');
+    await clock.advance(1100);
+    expect(one.bridge.state).toBe('away');
+    one.send('a', '1', '2');
+    broker.continue();
+    await clock.advance(1000);
+    expect(one.bridge.state).toBe('ready');
+    expect(two.texts).toEqual(['(2 lost)']);
+  });
+
+  it('that is slow gets no more than the limit; the rest is counted', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    one.busBuffer = 10_000;
+    two.join('a');
+    await clock.advance(200);
+    broker.isStopped = true;
+    for (let number = 1; number <= 20; number++) one.send('a', `${number} ${'x'.repeat(997)}`);
+    expect(one.bridge.state).toBe('full');
+    broker.continue();
+    await clock.advance(1100);
+    expect(one.bridge.state).toBe('ready');
+    const received = two.texts.filter((text) => !text.startsWith('(')).length;
+    expect(received).toBeGreaterThan(5);
+    expect(received + two.missed).toBe(20);
+  });
+
+  it('passes on messages that are longer than its packets', async () => {
+    const { nodes, clock } = await start(2, new MemoryBroker(4096));
+    const [one, two] = nodes as [Node, Node];
+    one.busBuffer = 100;
+    two.join('a');
+    await clock.advance(200);
+    const sizes = [3900, 4000, 4090, 4096, 4097, 8192, 1_000_000];
+    for (const size of sizes) {
+      one.send('a', 'x'.repeat(size));
+      await clock.advance(10);
+    }
+    expect(two.texts.map(({ length }) => length)).toEqual(sizes);
+  });
+});
+
+describe('whatever happens to the broker', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'each member receives every message or is told that it missed it (%i)',
+    async (seed) => {
+      const random = randomFrom(seed);
+      const { nodes, clock, broker } = await start(3);
+      for (const node of nodes) node.join('a');
+      await clock.advance(1000);
+      let sent = 0;
+      const bySender = nodes.map(() => 0);
+      for (let step = 0; step < 300; step++) {
+        await act(random);
+        await clock.advance(between(random, 0, 50));
+      }
+      broker.isDown = false;
+      broker.loses = () => false;
+      broker.continue();
+      await clock.advance(30_000);
+      for (const [index, node] of nodes.entries()) {
+        const expected = sent - (bySender[index] as number);
+        const texts = node.texts.filter((text) => !text.startsWith('('));
+        expect(texts.length + node.missed).toBe(expected);
+        // In the order of each sender, each once.
+        for (const sender of nodes.keys()) {
+          const numbers = texts.filter((text) => text.startsWith(`${sender} `)).map((text) => Number(text.slice(2)));
+          expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+        }
+        expect(node.sizeEverywhere('a')).toBe(3);
+      }
+
+      async function act(random: () => number): Promise<void> {
+        const sender = between(random, 0, 2);
+        const node = nodes[sender] as Node;
+        const action = oneOf(random, [
+          'send',
+          'send',
+          'send',
+          'send',
+          'lose',
+          'keep',
+          'die',
+          'up',
+          'stop',
+          'continue',
+          'other',
+        ]);
+        if (action === 'send') {
+          const count = between(random, 1, 5);
+          for (let left = count; left > 0; left--) {
+            bySender[sender] = (bySender[sender] as number) + 1;
+            node.send('a', `${sender} ${bySender[sender]}`);
+          }
+          sent += count;
+        } else if (action === 'lose') broker.loses = (subject) => random() < (subject.includes('room') ? 0.5 : 0.3);
+        else if (action === 'keep') broker.loses = () => false;
+        else if (action === 'die') {
+          broker.isDown = random() < 0.5;
+          broker.die();
+        } else if (action === 'up') broker.isDown = false;
+        else if (action === 'stop' && random() < 0.3) broker.isStopped = true;
+        else if (action === 'continue') broker.continue();
+        else if (action === 'other') node.sizeOf('b') > 0 ? node.leave('b') : node.join('b');
+      }
+    },
+  );
+});

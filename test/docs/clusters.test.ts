@@ -1,0 +1,109 @@
+/** The configurations of the page about several machines, with real brokers. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { BrokerProgram, kinds, withBrokers } from '../bus/broker/programs.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { dial } from '../support/peer.ts';
+import { serve, yodel } from '../support/process/command.ts';
+
+const page = readFileSync(new URL('../../docs/clusters.md', import.meta.url), 'utf8');
+
+/** The text of a block of the page. */
+function block(name: string): string {
+  const [, text] = new RegExp(`<!-- ${name} -->\n\`\`\`text\n([^\`]*)\`\`\``).exec(page) ?? [];
+  if (text === undefined) throw new Error(`the page has no block ${name}`);
+  return text;
+}
+
+/** A broker with the access control of the page. */
+async function startGuarded(kind: (typeof kinds)[number]): Promise<BrokerProgram> {
+  const file = join(temporaryFolder(), 'broker.conf');
+  if (kind === 'nats') {
+    writeFileSync(file, block('nats-permissions'));
+    return await BrokerProgram.start(kind, ['-c', file]);
+  }
+  writeFileSync(file, `user default off\n${block('redis-acl')}`);
+  return await BrokerProgram.start(kind, ['--aclfile', file]);
+}
+
+describe.each(kinds)('%s with the access control of the page', (kind) => {
+  withBrokers('connects two servers, and refuses others, with the reason', async () => {
+    const broker = await startGuarded(kind);
+    const file = join(temporaryFolder(), 'credentials');
+    writeFileSync(file, 'chat:secret\n');
+    const chat = (...args: string[]) => serve(['chat', '--quiet', ...args]);
+    const servers = await Promise.all([
+      chat('--bus', broker.url('chat:secret@'), '--bus-required'),
+      chat('--bus', broker.url(), '--bus-credentials', file, '--bus-required', '--workers', '2'),
+    ]);
+    const [ana, ben] = await Promise.all(servers.map(({ port }) => dial(port)));
+    await ana?.saw(/guest-\d+ joined lobby/);
+    await ben?.saw(/guest-\d+ joined lobby/);
+    await ana?.send('hello\n');
+    await ben?.saw(/guest-\d+: hello\n/);
+    for (const { stderr } of servers) expect(stderr()).not.toMatch(/refused/);
+
+    const wrong = await yodel([
+      'serve',
+      'chat',
+      '--listen',
+      ':0',
+      '--bus',
+      broker.url('chat:wrong@'),
+      '--bus-required',
+    ]);
+    expect(wrong.status).toBe(1);
+    expect(wrong.stderr).toMatch(
+      /yodel: no connection to (NATS|Redis) at 127\.0\.0\.1:\d+: .*(WRONGPASS|[Aa]uthorization)/,
+    );
+  });
+
+  withBrokers('refuses what is outside the prefix, and the server says so and goes on', async () => {
+    const broker = await startGuarded(kind);
+    const server = await serve(['chat', '--bus', broker.url('chat:secret@'), '--bus-prefix', 'other']);
+    await server.saw(/bus refused: (NATS|Redis) at 127\.0\.0\.1:\d+: .*[Pp]ermission/);
+    const peer = await dial(server.port);
+    await peer.saw(/joined lobby/);
+    await peer.send('hello\n');
+    await peer.saw(/: hello\n/);
+  });
+});
+
+withBrokers(
+  'without a bus a server works alone, and is not ready if the bus is required; it is once the bus is back',
+  async () => {
+    const broker = await BrokerProgram.start('redis');
+    const args = ['chat', '--bus', broker.url(), '--bus-required', '--metrics', ':0'];
+    const servers = await Promise.all([serve(args), serve([...args, '--workers', '2'])]);
+    const urls = await Promise.all(servers.map(async ({ saw }) => (await saw(/metrics at (http:\S+)\/metrics/))[1]));
+    const ready = async () => await Promise.all(urls.map(async (url) => (await fetch(`${url}/readyz`)).status));
+    await expect.poll(ready).toEqual([200, 200]);
+    broker.signal('SIGKILL');
+    await expect.poll(ready).toEqual([503, 503]);
+    await broker.start();
+    await expect.poll(ready, { timeout: 10_000 }).toEqual([200, 200]);
+  },
+);
+
+describe('flags that cannot work', () => {
+  const serveChat = (...args: string[]) => yodel(['serve', 'chat', '--listen', ':0', ...args]);
+
+  withBrokers('are refused before the server listens', async () => {
+    const outcomes = await Promise.all([
+      serveChat('--bus', 'http://127.0.0.1'),
+      serveChat('--bus', 'redis://127.0.0.1/x'),
+      serveChat('--bus', 'redis://127.0.0.1', '--bus-prefix', 'a b'),
+      serveChat('--bus', 'redis://127.0.0.1', '--bus-ca', '/nowhere.pem'),
+      serveChat('--bus-prefix', 'a'),
+    ]);
+    const texts = outcomes.map(({ status, stderr }) => `${status} ${stderr.split('\n')[0]}`);
+    expect(texts).toEqual([
+      expect.stringMatching(/^[12] yodel: not the address of a bus; it is nats:\/\/HOST:4222, /),
+      expect.stringMatching(/^[12] yodel: "\/x" is not a database of Redis/),
+      expect.stringMatching(/^[12] yodel: the option "prefix" has letters, digits/),
+      expect.stringMatching(/^2 yodel: cannot read \/nowhere\.pem/),
+      expect.stringMatching(/^2 yodel: --bus-prefix needs --bus URL/),
+    ]);
+  });
+});
