@@ -7,7 +7,7 @@
  * usage: program.ts CERTIFICATE KEY FOLDER
  */
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { YodelError } from '../../../src/errors.ts';
@@ -40,12 +40,24 @@ const unfinished: unknown[] = [];
 const never = (what: unknown) => new Promise<never>((resolve) => unfinished.push({ what, resolve }));
 const large = Buffer.alloc(mebibyte, 'x');
 
-/** A server that begins a message of 1 MiB and does not finish it, or one that reads nothing. */
-function listenAsUpstream(isReading: boolean): Promise<number> {
+/** What servers behind a proxy do: one begins a message of 1 MiB and does not finish it, one reads nothing, one sends without end. */
+const behaviours = {
+  talks: (socket: Socket) => void socket.write(large.subarray(1000)),
+  isDeaf: (socket: Socket) => void socket.pause(),
+  floods(socket: Socket) {
+    const fill = () => {
+      while (socket.write(messages));
+    };
+    socket.on('drain', fill);
+    fill();
+  },
+};
+const messages = Buffer.from(`${'x'.repeat(60_000)}\n`);
+
+function listenAsUpstream(behaviour: keyof typeof behaviours): Promise<number> {
   const upstream = createServer((socket) => {
     socket.on('error', () => undefined);
-    if (isReading) socket.write(large.subarray(1000));
-    else socket.pause();
+    behaviours[behaviour](socket);
   });
   return new Promise((resolve) => {
     upstream.listen(0, '127.0.0.1', () => resolve((upstream.address() as { port: number }).port));
@@ -72,8 +84,15 @@ const programs: Readonly<Record<string, ServeOptions>> = {
   webSocketWaiting: { listen: 'ws://127.0.0.1:0', handler: never },
   secureWebSocket: { listen: 'wss://127.0.0.1:0', tls, handler: { batch: (batch) => batch } },
   child: { listen: tcp, handler: exec('sleep 60'), maxConnections: 100 },
-  upstreamTalks: { listen: tcp, handler: proxy(await listenAsUpstream(true)) },
-  upstreamIsDeaf: { listen: tcp, handler: proxy(await listenAsUpstream(false)) },
+  childFloods: { listen: tcp, handler: exec('yes'), maxConnections: 100 },
+  childFloodsErrors: {
+    listen: tcp,
+    handler: exec('echo ready; exec yes >&2', { shell: true }),
+    maxConnections: 100,
+  },
+  upstreamTalks: { listen: tcp, handler: proxy(await listenAsUpstream('talks')) },
+  upstreamIsDeaf: { listen: tcp, handler: proxy(await listenAsUpstream('isDeaf')) },
+  upstreamFloods: { listen: tcp, handler: proxy(await listenAsUpstream('floods')) },
 };
 
 let received = 0;
