@@ -90,8 +90,11 @@ export class Link implements Receiver {
     this.#connection.start(this);
   }
 
+  /** Says hello, and in the same write what is to be told: who starts knows by then which rooms there are. */
   greet(hello: Hello): void {
-    this.#connection.write(helloPacket(hello));
+    this.#append(helloPacket(hello));
+    this.#tell();
+    this.#write();
   }
 
   get keeper(): SharedMemory {

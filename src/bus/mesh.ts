@@ -292,12 +292,12 @@ export class Mesh implements Bus, LinkOwner {
     this.#strangers.delete(link);
     link.node = node;
     this.#links.set(worker, link);
-    if (isAccepted) link.greet(this.#hello);
     for (const room of this.#followed) {
       link.changed(room);
       link.news(room);
       if (this.namesOf(room).length > 0) link.named(room);
     }
+    if (isAccepted) link.greet(this.#hello);
     this.#dialEnds(worker);
   }
 

@@ -327,11 +327,13 @@ describe('batches', () => {
     // A worker that says hello and follows the room, but reads nothing.
     const stuck = await connectStuck(folder, 'a');
     await soon(() => one.mesh.isFollowed('a')).toBe(true);
+    const states = new Set<string>();
     for (let number = 1; number <= 2000; number++) {
       one.publish('a', text('x'.repeat(1000)));
       if (number % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+      states.add(one.mesh.state);
     }
-    expect(one.mesh.state).toBe('full');
+    expect(states).toContain('full');
     const { last, received, numbers } = await stuck.readAll(() => one.stateOf('a').last);
     expect(received).toBeLessThan(2000);
     expect(received).toBeGreaterThan(50);
@@ -377,11 +379,13 @@ describe('batches', () => {
     one.busBuffer = 50_000;
     await connectStuck(folder, 'a');
     await soon(() => one.mesh.isFollowed('a')).toBe(true);
+    const states = new Set<string>();
     for (let number = 0; number < 100; number++) {
       one.publish('a', text('x'.repeat(10_000)));
       await new Promise((resolve) => setImmediate(resolve));
+      states.add(one.mesh.state);
     }
-    expect(one.mesh.state).toBe('full');
+    expect(states).toContain('full');
     await soon(() => one.mesh.state).toBe('ready');
     one.publish('a', text('x'.repeat(10_000)));
     await new Promise((resolve) => setImmediate(resolve));
