@@ -20,7 +20,7 @@ export interface LineFormat {
   left(peer: Address, error: YodelError): string;
   opened(session: SessionView): string;
   discarded(session: SessionView, error: YodelError): string;
-  undelivered(session: SessionView, error: YodelError): string;
+  undelivered(session: SessionView, error: YodelError, messages: number): string;
   roomJoined(session: SessionView, room: string): string;
   roomLeft(session: SessionView, room: string): string;
   missed(session: SessionView, room: string, messages: number): string;

@@ -34,7 +34,12 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
     left: (peer, error) => line('info', 'left', { peer: formatPeer(peer), ...errorFields(error) }),
     opened: (session) => line('info', 'connected', nameOf(session)),
     discarded: (session, error) => line('warn', 'discarded', { ...nameOf(session), ...errorFields(error) }),
-    undelivered: (session, error) => line('warn', 'undelivered', { ...nameOf(session), ...errorFields(error) }),
+    undelivered: (session, error, messages) =>
+      line('warn', 'undelivered', {
+        ...nameOf(session),
+        messages: messages > 1 ? messages : undefined,
+        ...errorFields(error),
+      }),
     roomJoined: (session, room) => line('info', 'room-joined', { ...nameOf(session), room }),
     roomLeft: (session, room) => line('info', 'room-left', { ...nameOf(session), room }),
     missed: (session, room, messages) => line('warn', 'missed', { ...nameOf(session), room, messages }),

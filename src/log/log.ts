@@ -83,7 +83,8 @@ function eventLog(
     left: (peer, error) => log('left', peer, () => format.left(peer, error)),
     opened: (session) => log('connected', session.peer, () => format.opened(session)),
     discarded: (session, error) => log('discarded', session.peer, () => format.discarded(session, error)),
-    undelivered: (session, error) => log('undelivered', session.peer, () => format.undelivered(session, error)),
+    undelivered: (session, error, messages) =>
+      log('undelivered', session.peer, () => format.undelivered(session, error, messages)),
     roomJoined: (session, room) => log('room-joined', session.peer, () => format.roomJoined(session, room)),
     roomLeft: (session, room) => log('room-left', session.peer, () => format.roomLeft(session, room)),
     missed: (session, room, messages) => log('missed', session.peer, () => format.missed(session, room, messages)),

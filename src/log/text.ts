@@ -36,7 +36,8 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
     left: (peer, { message }) => `${beginning(shownPeer(peer))} left: ${escapeError(message)}`,
     opened: (session) => about(session, paint('green', 'connected')),
     discarded: (session, { message }) => about(session, warning(`discarded: ${message}`)),
-    undelivered: (session, { message }) => about(session, warning(`not delivered: ${message}`)),
+    undelivered: (session, { message }, messages) =>
+      about(session, warning(`${messages > 1 ? `${messages} messages ` : ''}not delivered: ${message}`)),
     roomJoined: (session, room) => about(session, escapeText(`joined room ${JSON.stringify(room)}`)),
     roomLeft: (session, room) => about(session, escapeText(`left room ${JSON.stringify(room)}`)),
     missed: (session, room, messages) =>

@@ -57,7 +57,8 @@ export function writeShare(participant: Participant, segment: Segment, to: Recip
     canTakeMore = participant.deliver(frames, messages);
   }
   // Last: a subscriber may end the membership, and then more is written.
-  if (errors) for (const error of errors.values()) participant.session.undelivered(error);
+  const [error] = errors?.values() ?? [];
+  if (error) participant.session.undelivered(error, errors?.size);
   return canTakeMore;
 }
 

@@ -109,8 +109,10 @@ export class Segment {
     const { bytes, ends, errors } = this.encode(recipient.wire);
     const { id, from } = recipient;
     const excepted = this.#excepted?.get(id);
-    if (from === 0 && !excepted && !this.#replaced && !errors)
-      return { pieces: [bytes], messages: this.count, replaced: 0, errors: undefined };
+    if (from === 0 && !excepted && !this.#replaced) {
+      const messages = this.count - (errors?.size ?? 0);
+      return { pieces: messages > 0 ? [bytes] : [], messages, replaced: 0, errors };
+    }
     return this.#parts(bytes, ends, errors, from, excepted);
   }
 

@@ -55,8 +55,10 @@ export interface Session extends SessionView {
   /**
    * Reports a message of this session that the handler could not pass on, because its target cannot express it. It is counted,
    * logged as undelivered, and changes nothing else.
+   *
+   * @param messages if there are several: how many; `error` is that of the first one. Default 1
    */
-  undelivered(error: YodelError): void;
+  undelivered(error: YodelError, messages?: number): void;
   /**
    * Reports messages that the handler received for this session from a server or program behind it, before it passes them on:
    * the log shows them. Without a subscriber it costs nothing.

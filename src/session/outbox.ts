@@ -388,7 +388,7 @@ export class Outbox {
   /** Reports a message that cannot be encoded for this peer. Throws everything else. */
   #undelivered(thrown: unknown): YodelError {
     if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
-    this.#settings.telemetry.undelivered(this.#session, thrown);
+    this.#settings.telemetry.undelivered(this.#session, thrown, 1);
     return thrown;
   }
 }

@@ -175,8 +175,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#outbox.frameOf(message, to);
   }
 
-  undelivered(error: YodelError): void {
-    this.#settings.telemetry.undelivered(this, error);
+  undelivered(error: YodelError, messages = 1): void {
+    this.#settings.telemetry.undelivered(this, error, messages);
   }
 
   reportBuffered(bytes: number): void {

@@ -92,8 +92,8 @@ export interface Subscriber {
   handled?(session: SessionView, messages: number, durationMs: number): void;
   /** Messages were discarded (`onTooLong: 'discard'`, or the journal could not record them); the session continues. */
   discarded?(session: SessionView, error: YodelError): void;
-  /** A message was not sent to this peer, because its framing cannot express it; the session continues. */
-  undelivered?(session: SessionView, error: YodelError): void;
+  /** Messages were not sent to this peer, because its framing cannot express them: `error` says why of the first. The session continues. */
+  undelivered?(session: SessionView, error: YodelError, messages: number): void;
   /** A session became a member of a room. */
   roomJoined?(session: SessionView, room: string): void;
   /** A session is no longer a member of a room. */
@@ -201,16 +201,16 @@ export class Telemetry {
     else this.#warnings.emit(error.cause instanceof Error ? error.cause : error);
   }
 
-  /** Counts and reports a message that could not be sent to a peer. */
-  undelivered(session: SessionView, error: YodelError): void {
-    this.counters.messagesUndelivered++;
-    this.countError(error);
-    if (this.watched) this.emit('undelivered', session, error);
+  /** Counts and reports messages that could not be sent to a peer. @param error of the first one */
+  undelivered(session: SessionView, error: YodelError, messages: number): void {
+    this.counters.messagesUndelivered += messages;
+    this.countError(error, messages);
+    if (this.watched) this.emit('undelivered', session, error, messages);
   }
 
-  countError(error: YodelError): void {
+  countError(error: YodelError, times = 1): void {
     const { errors } = this.counters;
-    errors.set(error.code, (errors.get(error.code) ?? 0) + 1);
+    errors.set(error.code, (errors.get(error.code) ?? 0) + times);
   }
 }
 

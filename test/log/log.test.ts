@@ -177,7 +177,7 @@ test('events of one kind from one host are limited, and counted in one line; oth
     const all = await logged(format, (log) => {
       for (let count = 0; count < 5000; count++) {
         log.refused(new TcpAddress('10.0.0.1', count), full);
-        log.undelivered(sessionOf(count, '10.0.0.3'), undeliverable);
+        log.undelivered(sessionOf(count, '10.0.0.3'), undeliverable, 1);
         log.handlerFailed?.(sessionOf(count, '10.0.0.3'), failed);
       }
       log.refused(new TcpAddress('10.0.0.2', 7), full);

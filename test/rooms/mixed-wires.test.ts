@@ -37,6 +37,26 @@ it('what a framing cannot express is undelivered to those members only', async (
   expect(harness.server.counters.messagesUndelivered).toBe(2);
 });
 
+it('many that a framing cannot express are reported once for each member and turn', async () => {
+  const undelivered: number[] = [];
+  const harness = await Harness.open({
+    handler: { open: (session) => session.join('a') },
+    telemetry: { undelivered: (_session, _error, messages) => undelivered.push(messages) },
+  });
+  const peers = [await harness.connect(), await harness.connect()];
+  const [first] = harness.server.sessions;
+  const room = harness.server.room('a');
+  for (let count = 0; count < 100; count++) room.send('two\nlines');
+  room.send('one');
+  room.send('\n', { except: first });
+  await settled();
+  for (const peer of peers) expect(peer.text).toBe('one\n');
+  expect(undelivered).toEqual([100, 101]);
+  expect(harness.server.counters.messagesUndelivered).toBe(201);
+  expect(harness.server.counters.errors.get('YODEL_UNENCODABLE_MESSAGE')).toBe(201);
+  expect([...harness.server.sessions].map(({ messagesSent }) => messagesSent)).toEqual([1, 1]);
+});
+
 it('members over TCP and WebSocket talk in one room', async () => {
   await using server = await serve({
     listen: ['tcp://127.0.0.1:0', 'ws://127.0.0.1:0'],

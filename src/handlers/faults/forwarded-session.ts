@@ -85,8 +85,8 @@ export class ForwardedSession {
     return this.inner.leave(room);
   }
 
-  undelivered(error: YodelError): void {
-    this.inner.undelivered(error);
+  undelivered(error: YodelError, messages?: number): void {
+    this.inner.undelivered(error, messages);
   }
 
   relayed(batch: Batch): void {
