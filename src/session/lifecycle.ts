@@ -271,7 +271,7 @@ export class Lifecycle {
     const { unsent } = this.#outbox;
     const lost = unsent > 0 ? `; ${unsent} bytes of replies were not sent` : '';
     const error = systemError(`connection broken${inside}`, cause);
-    return new YodelError(error.code, `${error.message}${lost}`, { cause });
+    return lost ? new YodelError(error.code, `${error.message}${lost}`, { cause }) : error;
   }
 }
 

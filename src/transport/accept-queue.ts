@@ -4,17 +4,24 @@
  */
 import type { Listener } from './transport.ts';
 
+/** The connections that the runtime has accepted and that still wait. */
+interface WaitingTurns {
+  readonly size: number;
+  /** At least one is served in each turn of the event loop from now on. */
+  hurry(): void;
+}
+
 /** Counts what a listener serves, so that its queue can be emptied before it closes. */
 export class AcceptQueue {
   readonly #longest: number;
-  readonly #turns: { readonly size: number } | undefined;
+  readonly #turns: WaitingTurns | undefined;
   #accepted = 0;
 
   /**
    * @param backlog the longest queue, as the operating system was asked for
    * @param turns those that the runtime has accepted and that still wait
    */
-  constructor(backlog: number, turns?: { readonly size: number }) {
+  constructor(backlog: number, turns?: WaitingTurns) {
     // The kernel's queue takes one more than that.
     this.#longest = backlog + 1;
     this.#turns = turns;
@@ -32,6 +39,7 @@ export class AcceptQueue {
    * and at least one that waits is served.
    */
   async emptied(signal: AbortSignal): Promise<void> {
+    this.#turns?.hurry();
     const last = this.#accepted + this.#longest + (this.#turns?.size ?? 0);
     // The first turn may have begun after its sockets were looked at.
     for (let quiet = 0; quiet < 3 && this.#accepted < last && !signal.aborted; ) {

@@ -332,15 +332,21 @@ export function listenBy(
   opened: (socket: BunSocket, peer: Address) => void,
 ): Listener {
   const delay = keepAliveDelay(address, keepAlive);
-  const left = () => failed(resetBeforeAccept(address));
+  // One error for all: its stack would cost more than such a socket does otherwise.
+  const reset = resetBeforeAccept(address);
+  const left = () => failed(reset);
   const serve = (socket: BunSocket, waited: boolean) => {
     queue.add();
     if (delay > 0) socket.setKeepAlive(true, delay);
     if (waited) socket.resume();
-    if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return opened(socket, peerOf(socket, address));
+    if (address.scheme === 'unix' || socket.remoteAddress !== undefined) {
+      opened(socket, peerOf(socket, address));
+      return true;
+    }
     // The connection takes the events of a socket that is already gone.
     new BunConnection(socket, address, peerOf(socket, address)).abort();
     left();
+    return false;
   };
   const turns = new AcceptTurns({ most: backlog, serve, left, refuse: (socket) => socket.terminate() });
   const queue = new AcceptQueue(backlog, turns);

@@ -4,7 +4,7 @@
  */
 import { ownCopy } from '../framing/slices.ts';
 import type { MemoryKeeper } from './transport.ts';
-import { awaitTurn, isTurnOver, spendTurn, type TurnTaker } from './turns.ts';
+import { awaitTurn, isTurnOver, spendTurn, type TurnTaker, turnLength } from './turns.ts';
 
 /** A connection, as its reader sees it. */
 export interface TurnReading {
@@ -21,8 +21,8 @@ export interface TurnReading {
   resumeSocket(): void;
 }
 
-/** A piece takes about this long, in milliseconds, judging from the pieces before it. */
-const pieceMs = 0.25;
+/** A piece takes about this part of a turn, judging from the pieces before it. */
+const pieceShare = 1 / 2;
 /** The piece from which the time is learned: one read of Node. Others are between these two. */
 const firstPiece = 65_536;
 const smallestPiece = 16_384;
@@ -155,7 +155,7 @@ export class TurnReader implements TurnTaker {
 
   get #pieceSize(): number {
     if (this.#cost === 0) return firstPiece;
-    return Math.min(largestPiece, Math.max(smallestPiece, Math.floor(pieceMs / this.#cost)));
+    return Math.min(largestPiece, Math.max(smallestPiece, Math.floor((pieceShare * turnLength()) / this.#cost)));
   }
 
   #keep(chunk: Uint8Array, isBorrowed: boolean): void {

@@ -18,6 +18,10 @@ export interface TurnTaker {
  * long as a megabyte of lines.
  */
 const turnMs = 0.5;
+/** The same while there are others, which send little: turns of this length cost those that send much up to a tenth. */
+const shortTurnMs = 0.25;
+/** Turns are short for this number of turns after a small chunk: for a tenth of a second. */
+const shortTurns = 400;
 /** The most bytes of all connections that are read in one turn. */
 const budget = 2_097_152;
 /** Turns are told apart only once this much was read: a timer for each turn would cost a small message a tenth. */
@@ -29,8 +33,8 @@ export const manyBytes = 16_384;
 /** The same if its bytes take longer than `slowMs`, unless they are fewer than this. Those are not even timed. */
 const fewBytes = 1024;
 const slowMs = 0.1;
-/** What was read waits, too, in a turn that has taken this long. */
-const farMs = 4 * turnMs;
+/** What was read waits, too, in a turn that has taken this many times its length. */
+const farTimes = 4;
 /** The most connections that begin to read in one turn. */
 const mostAtOnce = budget / share;
 
@@ -41,6 +45,8 @@ let began = 0;
 /** When the clock was last read. */
 let seen = 0;
 let isOver = false;
+/** How many of the next turns are short. */
+let shortLeft = 0;
 /** How many of those that wait read in one turn: as many as its time allows, judging from the turns before it. */
 let atOnce = mostAtOnce;
 /** The connection that was read last in this turn, and how much in a row. */
@@ -52,6 +58,11 @@ const waiting = new Queue<TurnTaker>();
 /** Those that wait in the middle of a chunk. They come first, so that few chunks are kept at a time. */
 const begun = new Queue<TurnTaker>();
 
+/** How long the current turn is, in milliseconds. */
+export function turnLength(): number {
+  return shortLeft > 0 ? shortTurnMs : turnMs;
+}
+
 /**
  * Whether bytes that were read must wait for another turn. To keep them costs about as much as to handle the same number of
  * bytes of longer messages, so this is only for those that take long, and if the turn has taken far too long already.
@@ -60,12 +71,13 @@ const begun = new Queue<TurnTaker>();
  */
 export function isTurnOver(bytes: number, ms: number, now: number): boolean {
   if (!isScheduled && (spent + bytes >= uncounted || ms > slowMs)) begin(now);
-  return isOver && (ms > turnMs / 2 || now - began > farMs);
+  return isOver && (ms > turnLength() / 2 || now - began > farTimes * turnLength());
 }
 
 /** Counts bytes that a connection has handled. Returns whether it should let others read now. @param now the time, if it is known */
 export function spendTurn(taker: TurnTaker | undefined, bytes: number, now?: number): boolean {
   spent += bytes;
+  if (bytes < fewBytes) shortLeft = shortTurns;
   if (now !== undefined && isScheduled) return isOverspent(taker, bytes, now);
   return spent >= uncounted && bytes >= fewBytes && isOverspent(taker, bytes, now ?? performance.now());
 }
@@ -77,7 +89,7 @@ function isOverspent(taker: TurnTaker | undefined, bytes: number, now: number): 
   inRow = taker === reader ? inRow + bytes : bytes;
   reader = taker;
   if (bytes < manyBytes && !isSlow) return false;
-  isOver ||= now - began > turnMs || spent > budget;
+  isOver ||= now - began > turnLength() || spent > budget;
   return isOver || (inRow >= share && waiting.length > 0);
 }
 
@@ -96,6 +108,7 @@ function begin(now: number): void {
 
 function nextTurn(): void {
   atOnce = isOver ? 1 : Math.min(2 * atOnce, mostAtOnce);
+  if (shortLeft > 0) shortLeft--;
   spent = 0;
   reader = undefined;
   began = performance.now();

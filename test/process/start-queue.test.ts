@@ -80,3 +80,20 @@ test('a child whose client has left is not started, and takes no turn', () => {
   endPause();
   expect(started()).toEqual(['1', '2']);
 });
+
+test('while most clients leave before it is their turn, pauses are long; those that stay end that', () => {
+  const { add, started, endPause } = queueInTime();
+  add('a', 'first');
+  const cancels = Array.from({ length: 100 }, (_, number) => add(`storm ${number}`, `gone ${number}`));
+  for (const cancel of cancels) cancel();
+  add('innocent', '0');
+  // The pause that had begun is not prolonged.
+  const usual = endPause() as number;
+  for (let number = 1; number < 50; number++) add('innocent', `${number}`);
+  const pauses = Array.from({ length: 50 }, endPause) as number[];
+  expect(started()).toHaveLength(51);
+  const long = pauses.filter((pause) => pause > usual);
+  expect(long[0]).toBeGreaterThanOrEqual(10 * usual);
+  expect(long.length).toBeLessThan(16);
+  expect(pauses.slice(long.length)).toEqual(Array(50 - long.length).fill(usual));
+});

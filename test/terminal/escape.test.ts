@@ -22,6 +22,7 @@ test.each([
   ['a\u00a0b\u3000c\u2003d', 'a\\xa0b\\u3000c\\u2003d'],
   ['\u115f\u1160\u3164\uffa0', '\\u115f\\u1160\\u3164\\uffa0'],
   ['\u180e\u2800\u034f', '\\u180e\\u2800\\u034f'],
+  ['a\u{16fe4}b\u{1bc9d}\u{1107f}\u{1d159}', 'a\\u{16fe4}b\\u{1bc9d}\\u{1107f}\\u{1d159}'],
   ['❤\ufe0f\u{e0100}', '❤\\ufe0f\\u{e0100}'],
   ['\ue000\ufffe\u{10ffff}\ud800', '\\ue000\\ufffe\\u{10ffff}\\ud800'],
 ])('%j is shown as %s', (text, shown) => {
@@ -31,13 +32,16 @@ test.each([
 /** The general categories, and the properties, of characters that cannot be seen. */
 const unseen = /^(?:\p{C}|\p{Z}|\p{Default_Ignorable_Code_Point}|\p{Variation_Selector}|\p{Bidi_Control})$/u;
 
+/** Blank characters that Unicode gives none of these. */
+const blank = new Set([0x2800, 0x16fe4, 0x1bc9d, 0x1107f, 0x1d159]);
+
 test('every character that cannot be seen is escaped, in text and in JSON, and no other is', () => {
   for (let point = 0; point <= 0x10ffff; point++) {
     const character = String.fromCodePoint(point);
     // All of them in planes 0, 1 and 14; the others contain letters only.
     if (point === 0x20000) point = 0xe0000 - 1;
     const isEscaped = escapeText(character) !== character;
-    const mustBe = (unseen.test(character) && character !== ' ') || character === '\u2800';
+    const mustBe = (unseen.test(character) && character !== ' ') || blank.has(point);
     if (isEscaped !== mustBe) expect.fail(`U+${point.toString(16)}: ${isEscaped}`);
     const json = escapeJson(JSON.stringify(character));
     if (JSON.parse(json) !== character || (mustBe && !/^"\\.*"$/.test(json)))
