@@ -102,6 +102,14 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
     this.#socket.pause();
   }
 
+  /**
+   * The connection has waited with many others, and its socket is paused. It reads in its turn: what all of them have sent would
+   * otherwise be read at once.
+   */
+  startInTurn(): void {
+    if (this.receiver && !this.#closed && !this.isReleased) this.readInTurn();
+  }
+
   get unsent(): number {
     return (this.#queue?.length ?? 0) + this.#lost;
   }
@@ -306,10 +314,11 @@ async function connect(address: SocketAddress, { signal, keepAlive }: DialOption
 
 async function listen(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
-  return listenBy(address, options, events, (socket, peer) => {
+  return listenBy(address, options, events, (socket, peer, waited) => {
     const connection = new BunConnection(socket, address, peer);
     options.accept(connection);
     connection.awaitStart();
+    if (waited) connection.startInTurn();
   });
 }
 
@@ -317,7 +326,7 @@ async function listen(address: SocketAddress, options: ListenOptions): Promise<L
  * Listens with `Bun.listen`.
  *
  * @param handlers for all accepted sockets
- * @param opened called with each socket whose peer is still connected
+ * @param opened called with each socket whose peer is still connected; one that has waited for its turn is paused
  * @throws YodelError as `Transport.listen`
  */
 export function listenBy(
@@ -329,7 +338,7 @@ export function listenBy(
     reusePort = false,
   }: Pick<ListenOptions, 'backlog' | 'failed' | 'keepAlive' | 'reusePort'>,
   handlers: Partial<BunHandlers>,
-  opened: (socket: BunSocket, peer: Address) => void,
+  opened: (socket: BunSocket, peer: Address, waited: boolean) => void,
 ): Listener {
   const delay = keepAliveDelay(address, keepAlive);
   // One error for all: its stack would cost more than such a socket does otherwise.
@@ -338,9 +347,8 @@ export function listenBy(
   const serve = (socket: BunSocket, waited: boolean) => {
     queue.add();
     if (delay > 0) socket.setKeepAlive(true, delay);
-    if (waited) socket.resume();
     if (address.scheme === 'unix' || socket.remoteAddress !== undefined) {
-      opened(socket, peerOf(socket, address));
+      opened(socket, peerOf(socket, address), waited);
       return true;
     }
     // The connection takes the events of a socket that is already gone.

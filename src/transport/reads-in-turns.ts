@@ -46,6 +46,11 @@ export abstract class ReadsInTurns implements TurnReading {
     if (!this.isReleased) this.receiver?.onData(bytes);
   }
 
+  /** Begins to read when it is its turn, as one of many. */
+  protected readInTurn(): void {
+    this.#turnReader.letOthersRead();
+  }
+
   /** Reads on, in its turn. */
   protected readOn(): void {
     if (this.#reader) this.#reader.resume();

@@ -1,5 +1,5 @@
 /** One client among many that send as fast as they can. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -39,6 +39,27 @@ async function flood(server: Server, to: number | string): Promise<void> {
   await waitUntil('they send', () => server.counters.bytesReceived - bytesReceived > 2 * flooders * mebibyte);
 }
 
+const visitors = 400;
+const visit = 60_000;
+
+/** While this process waits, visitors connect, each sends one chunk of empty lines, and all end. */
+function visits(to: number | string): void {
+  const source = `
+    const { connect } = require('node:net');
+    const lines = Buffer.alloc(${visit}, 10);
+    let left = ${visitors};
+    const next = (count) => count > 0 && connect(${JSON.stringify(to)}, function () {
+      this.end(lines);
+      next(count - 1);
+    }).on('finish', () => --left === 0 && process.exit(0)).on('error', (error) => { throw error; });
+    next(${visitors});`;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', source], {
+    env: environmentOfTest(),
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+}
+
 /** How many bytes of others the server reads between a message of this client and its handling: the middle of several tries. */
 async function bytesBetween(server: Server, client: Peer, handled: () => number): Promise<number> {
   const counts: number[] = [];
@@ -69,6 +90,34 @@ describe(`beside ${flooders} clients that send without a pause, the server reads
     const client = await dial(to);
     await flood(server, to);
     expect(await bytesBetween(server, client, () => handled)).toBeLessThan(8 * mebibyte);
+  });
+});
+
+describe(`of ${visitors} clients that have connected and sent a chunk before the server accepts them, it reads a few at a time`, () => {
+  test.each(['tcp', 'unix'])('%s', { timeout: 60_000 }, async (scheme) => {
+    const path = join(temporaryFolder(), 'socket');
+    let handled = 0;
+    const server = await serve({
+      listen: scheme === 'unix' ? `unix://${path}` : '127.0.0.1:0',
+      handler: {
+        batch: (batch) => {
+          if (batch.count === 1) handled++;
+        },
+      },
+    });
+    onTestFinished(() => server.close({ timeoutMs: 0 }));
+    const to = scheme === 'unix' ? path : (server.addresses[0] as TcpAddress).port;
+    const client = await dial(to);
+    visits(to);
+    const { bytesReceived } = server.counters;
+    let most = 0;
+    for (let sent = 0; server.counters.bytesReceived - bytesReceived - sent < visitors * visit; sent += 6) {
+      const [before, read] = [handled, server.counters.bytesReceived];
+      client.socket.write('hello\n');
+      while (handled === before) await turn();
+      most = Math.max(most, server.counters.bytesReceived - read);
+    }
+    expect(most).toBeLessThan(2 * mebibyte);
   });
 });
 

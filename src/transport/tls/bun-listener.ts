@@ -63,7 +63,8 @@ export function listenTls(address: SocketAddress, options: ListenOptions): Liste
   const upgrade = upgradeBy(certificates, serverTls);
   // Without a handler for data, Bun does not create a buffer for each encrypted chunk.
   const { data: _, ...plainEvents } = events;
-  const listener = listenBy(address, options, plainEvents, (socket, peer) => {
+  const listener = listenBy(address, options, plainEvents, (socket, peer, waited) => {
+    if (waited) socket.resume();
     const handshake = new Handshake(address, peer, options, pending);
     if (!handshake.admit()) {
       socket.data = ignoreEvents;
