@@ -117,7 +117,7 @@ export class Link implements Receiver {
   /** The peer follows these rooms from now on. */
   begin(rooms: readonly string[]): void {
     for (const room of rooms) this.followed.add(room);
-    this.#append(followedPacket(new Map(rooms.map((room) => [room, this.#owner.stateOf(room).last]))));
+    this.#append(followedPacket(new Map(rooms.map((room) => [room, this.#owner.stateOf(room)]))));
     this.#flushSoon();
   }
 

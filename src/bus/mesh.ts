@@ -191,12 +191,19 @@ export class Mesh implements Bus, LinkOwner {
         if (this.#followed.has(packet.batch.room) && !this.#receiver.received({ node, ...packet.batch })) link.abort();
         return;
       case 'followed':
-        for (const [room, last] of packet.last) if (this.#followed.has(room)) this.#receiver.followed(node, room, last);
+        for (const [room, { last, sentAt }] of packet.last)
+          if (this.#followed.has(room)) this.#receiver.followed(node, room, last, sentAt);
         return;
       case 'news':
         return this.#learned(node, packet.states);
       case 'names':
-        return this.#receiver.beaten({ node, last: new Map(), sizes: new Map(), names: packet.names });
+        return this.#receiver.beaten({
+          node,
+          last: new Map(),
+          sentAt: new Map(),
+          sizes: new Map(),
+          names: packet.names,
+        });
       case 'follow':
         if (link.followed.size + packet.rooms.length > mostRooms) return link.abort();
         return link.begin(packet.rooms);
@@ -330,12 +337,14 @@ export class Mesh implements Bus, LinkOwner {
   }
 
   #learned(node: string, states: ReadonlyMap<string, RoomState>): void {
-    const [last, sizes] = [new Map<string, number>(), new Map<string, number>()];
+    const [last, sentAt, sizes] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
     for (const [room, state] of states) {
       sizes.set(room, state.size);
-      if (this.#followed.has(room)) last.set(room, state.last);
+      if (!this.#followed.has(room)) continue;
+      last.set(room, state.last);
+      sentAt.set(room, state.sentAt ?? 0);
     }
-    this.#receiver.beaten({ node, last, sizes, names: new Map() });
+    this.#receiver.beaten({ node, last, sentAt, sizes, names: new Map() });
   }
 
   #isFull(link: Link): void {

@@ -5,9 +5,9 @@
  * hello     1 | version | worker: 2 | node: text
  * follow    2 | room: text …                              it has members there
  * unfollow  3 | room: text …
- * followed  4 | (room: text | last: 8) …                  answers `follow`
- * batch     5 | room: text | first: 8 | time: 8 | count: 4 | messages, as in rooms/packed-messages.ts
- * news      6 | (room: text | last: 8 | size: 4) …
+ * followed  4 | (room: text | last: 8 | time: 8) …        answers `follow`
+ * batch     5 | room: text | first: 8 | time: 8 | timeBefore: 8 | count: 4 | messages, as in rooms/packed-messages.ts
+ * news      6 | (room: text | last: 8 | time: 8 | size: 4) …
  * names     7 | (room: text | count: 2 | (name: text | since: 8 | alone: 1) …) …
  *
  * text      length: 1 | UTF-8
@@ -19,7 +19,7 @@ import type { BusBatch, MemberName, RoomState } from '../rooms/bus.ts';
 import { PacketReader, PacketWriter, textSize } from './packet-bytes.ts';
 
 /** Workers of one parent may be of two versions while the program is being replaced. */
-const version = 2;
+const version = 3;
 
 const types = { hello: 1, follow: 2, unfollow: 3, followed: 4, batch: 5, news: 6, names: 7 } as const;
 
@@ -29,11 +29,14 @@ export interface Hello {
   readonly node: string;
 }
 
+/** What a worker has sent to a room. */
+type LastSent = Pick<RoomState, 'last' | 'sentAt'>;
+
 /** A packet that was received. */
 export type Packet =
   | { readonly type: 'hello'; readonly hello: Hello }
   | { readonly type: 'follow' | 'unfollow'; readonly rooms: readonly string[] }
-  | { readonly type: 'followed'; readonly last: ReadonlyMap<string, number> }
+  | { readonly type: 'followed'; readonly last: ReadonlyMap<string, LastSent> }
   | { readonly type: 'batch'; readonly batch: Omit<BusBatch, 'node'> }
   | { readonly type: 'news'; readonly states: ReadonlyMap<string, RoomState> }
   | { readonly type: 'names'; readonly names: ReadonlyMap<string, readonly MemberName[]> };
@@ -51,21 +54,30 @@ export function followPacket(type: 'follow' | 'unfollow', rooms: readonly string
   return writer.bytes;
 }
 
-export function followedPacket(last: ReadonlyMap<string, number>): Buffer {
+export function followedPacket(last: ReadonlyMap<string, LastSent>): Buffer {
   let size = 1;
-  for (const room of last.keys()) size += textSize(room) + 8;
+  for (const room of last.keys()) size += textSize(room) + 8 + 8;
   const writer = PacketWriter.framed(size);
   writer.byte(types.followed);
-  for (const [room, number] of last) writer.text(room).number(number);
+  for (const [room, state] of last)
+    writer
+      .text(room)
+      .number(state.last)
+      .number(state.sentAt ?? 0);
   return writer.bytes;
 }
 
 export function newsPacket(states: ReadonlyMap<string, RoomState>): Buffer {
   let size = 1;
-  for (const room of states.keys()) size += textSize(room) + 8 + 4;
+  for (const room of states.keys()) size += textSize(room) + 8 + 8 + 4;
   const writer = PacketWriter.framed(size);
   writer.byte(types.news);
-  for (const [room, state] of states) writer.text(room).number(state.last).int(state.size);
+  for (const [room, state] of states)
+    writer
+      .text(room)
+      .number(state.last)
+      .number(state.sentAt ?? 0)
+      .int(state.size);
   return writer.bytes;
 }
 
@@ -101,12 +113,12 @@ export function batchPacket(batch: BusBatch): Buffer {
 
 /** The size of what {@link writeBatch} writes. */
 export function batchSize({ room, bytes }: BusBatch): number {
-  return textSize(room) + 8 + 8 + 4 + bytes.length;
+  return textSize(room) + 8 + 8 + 8 + 4 + bytes.length;
 }
 
-/** `room: text | first: 8 | time: 8 | count: 4 | messages`, up to the end of the packet. */
-export function writeBatch(writer: PacketWriter, { room, first, time, count, bytes }: BusBatch): void {
-  writer.text(room).number(first).number(time).int(count).rest(bytes);
+/** `room: text | first: 8 | time: 8 | timeBefore: 8 | count: 4 | messages`, up to the end of the packet. */
+export function writeBatch(writer: PacketWriter, { room, first, time, timeBefore = 0, count, bytes }: BusBatch): void {
+  writer.text(room).number(first).number(time).number(timeBefore).int(count).rest(bytes);
 }
 
 /**
@@ -124,7 +136,7 @@ export function readPacket(bytes: Buffer): Packet {
     case types.unfollow:
       return { type: 'unfollow', rooms: readTexts(reader) };
     case types.followed:
-      return { type: 'followed', last: readNumbers(reader) };
+      return { type: 'followed', last: readLast(reader) };
     case types.news:
       return { type: 'news', states: readNews(reader) };
     case types.names:
@@ -147,15 +159,16 @@ function readTexts(reader: PacketReader): string[] {
   return texts;
 }
 
-function readNumbers(reader: PacketReader): Map<string, number> {
-  const numbers = new Map<string, number>();
-  while (reader.hasMore) numbers.set(reader.text(), reader.number());
-  return numbers;
+function readLast(reader: PacketReader): Map<string, LastSent> {
+  const last = new Map<string, LastSent>();
+  while (reader.hasMore) last.set(reader.text(), { last: reader.number(), sentAt: reader.number() });
+  return last;
 }
 
 function readNews(reader: PacketReader): Map<string, RoomState> {
   const states = new Map<string, RoomState>();
-  while (reader.hasMore) states.set(reader.text(), { last: reader.number(), size: reader.int() });
+  while (reader.hasMore)
+    states.set(reader.text(), { last: reader.number(), sentAt: reader.number(), size: reader.int() });
   return states;
 }
 
@@ -180,6 +193,6 @@ export function readNameList(reader: PacketReader): MemberName[] {
 /** Reads what {@link writeBatch} wrote. The batch keeps the packet in memory. */
 export function readBatch(reader: PacketReader): Omit<BusBatch, 'node'> {
   const room = reader.text();
-  const [first, time, count] = [reader.number(), reader.number(), reader.int()];
-  return { room, first, time, count, bytes: reader.rest() };
+  const [first, time, timeBefore, count] = [reader.number(), reader.number(), reader.number(), reader.int()];
+  return { room, first, time, timeBefore, count, bytes: reader.rest() };
 }

@@ -55,6 +55,8 @@ const beatMs = 1000;
 /** Members that come and go within this time are told together. */
 const sizesMs = 100;
 
+const nothingSent = { last: 0, sentAt: 0 };
+
 /** See the top of the file. */
 export class Bridge implements BusReceiver {
   readonly node = crypto.randomUUID();
@@ -65,7 +67,7 @@ export class Bridge implements BusReceiver {
   /** The members that each room has in other processes. */
   readonly #sizes = new Map<string, number>();
   /** The number of the last message of each room that another node follows. */
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new Map<string, typeof nothingSent>();
   /** Rooms that were sent something since the last beat, and rooms where members came or went. */
   #active = new Set<string>();
   #resized = new Set<string>();
@@ -157,14 +159,14 @@ export class Bridge implements BusReceiver {
   // The bus calls these.
 
   stateOf(room: string): RoomState {
-    return { last: this.#numbers.get(room) ?? 0, size: this.#rooms.sizeOf(room) };
+    return { ...(this.#numbers.get(room) ?? nothingSent), size: this.#rooms.sizeOf(room) };
   }
 
   namesOf(room: string): readonly MemberName[] {
     return this.#rooms.namesOf(room);
   }
 
-  received({ node, room, first, count, bytes }: BusBatch): boolean {
+  received({ node, room, first, count, timeBefore, bytes }: BusBatch): boolean {
     const known = this.#nodeOf(node).last;
     const last = known.get(room);
     const end = first + count - 1;
@@ -172,17 +174,17 @@ export class Bridge implements BusReceiver {
     const messages = read(bytes, count);
     if (!messages) return false;
     known.set(room, end);
-    if (last !== undefined && first > last + 1) this.#lost(room, first - last - 1);
+    if (last !== undefined && first > last + 1) this.#lost(room, first - last - 1, timeBefore);
     const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
     this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
     return true;
   }
 
-  followed(node: string, room: string, last: number): void {
+  followed(node: string, room: string, last: number, sentAt?: number): void {
     const known = this.#nodeOf(node).last;
     const before = known.get(room);
     known.set(room, last);
-    if (before !== undefined && last > before) this.#lost(room, last - before);
+    if (before !== undefined && last > before) this.#lost(room, last - before, sentAt);
   }
 
   unfollowed(room: string): void {
@@ -190,7 +192,7 @@ export class Bridge implements BusReceiver {
     this.#active.delete(room);
   }
 
-  beaten({ node, last, sizes, names }: BusBeat): void {
+  beaten({ node, last, sentAt, sizes, names }: BusBeat): void {
     const known = this.#nodeOf(node);
     for (const [room, list] of names) {
       if (list.length > 0) known.names.set(room, list);
@@ -204,7 +206,7 @@ export class Bridge implements BusReceiver {
       const before = known.last.get(room);
       known.last.set(room, number);
       // A lower number: nobody followed the room for a moment, and the sequence has begun again.
-      if (before !== undefined && number > before) this.#lost(room, number - before);
+      if (before !== undefined && number > before) this.#lost(room, number - before, sentAt?.get(room));
     }
   }
 
@@ -236,17 +238,19 @@ export class Bridge implements BusReceiver {
   }
 
   #publish(room: string, time: number, count: number, bytes: Uint8Array): void {
-    const first = (this.#numbers.get(room) ?? 0) + 1;
+    const { last, sentAt: timeBefore } = this.#numbers.get(room) ?? nothingSent;
+    const first = last + 1;
     // While it is away its nodes miss this, which the next beat or batch tells them.
-    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
+    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, timeBefore, bytes });
     // Only now: the bus may tell before the batch where the sequence is.
-    this.#numbers.set(room, first + count - 1);
+    this.#numbers.set(room, { last: first + count - 1, sentAt: time });
     this.#active.add(room);
     this.#beatWithin(beatMs);
   }
 
-  #lost(room: string, messages: number): void {
-    this.#rooms.lost(room, { messages, until: Number.POSITIVE_INFINITY });
+  /** @param sentAt when the last of them was sent. 0 or absent: not known */
+  #lost(room: string, messages: number, sentAt?: number): void {
+    this.#rooms.lost(room, { messages, until: sentAt || Number.POSITIVE_INFINITY });
   }
 
   #nodeOf(name: string): Node {
@@ -282,9 +286,18 @@ export class Bridge implements BusReceiver {
     const [active, resized] = [this.#active, this.#resized];
     this.#active = new Set();
     this.#resized = new Set();
-    const last = new Map([...active].map((room) => [room, this.stateOf(room).last]));
+    const { last, sentAt } = this.#sentTo([...active]);
     const sizes = new Map([...resized].map((room) => [room, this.#rooms.sizeOf(room)]));
-    this.#bus.beat({ node: this.node, last, sizes, names: this.#namesIn(resized) });
+    this.#bus.beat({ node: this.node, last, sentAt, sizes, names: this.#namesIn(resized) });
+  }
+
+  /** What this node has sent last to these rooms, and when. */
+  #sentTo(rooms: readonly string[]): Pick<BusBeat, 'last' | 'sentAt'> {
+    const states = rooms.map((room) => [room, this.#numbers.get(room) ?? nothingSent] as const);
+    return {
+      last: new Map(states.map(([room, { last }]) => [room, last])),
+      sentAt: new Map(states.map(([room, { sentAt }]) => [room, sentAt])),
+    };
   }
 
   /** The names in these rooms, where there are some, or the others know of some. */

@@ -43,6 +43,8 @@ export interface BusBatch {
   readonly count: number;
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number;
+  /** When the message before its first one was sent: whoever joined later has not missed that. 0 or absent: not known. */
+  readonly timeBefore?: number | undefined;
   /**
    * The messages (see `packed-messages.ts`), which a bus passes on as they are. Those that are published are valid only during
    * that call; those that were received last.
@@ -55,6 +57,8 @@ export interface BusBeat {
   readonly node: string;
   /** The number of the last message that the node sent to each room in which it has been active since the last beat. */
   readonly last: ReadonlyMap<string, number>;
+  /** When those were sent, in milliseconds since 1970: later members have not missed them. Absent where it is not known. */
+  readonly sentAt?: ReadonlyMap<string, number> | undefined;
   /** The number of members that the node has in rooms where it has changed. */
   readonly sizes: ReadonlyMap<string, number>;
   /** The names of these members, of rooms where they have or had some; see {@link BusReceiver.namesOf}. */
@@ -75,6 +79,8 @@ export interface MemberName {
 export interface RoomState {
   /** The number of the last message that it sent. 0: none, or none that anyone else knows of. */
   readonly last: number;
+  /** When it sent that, in milliseconds since 1970. 0 or absent: not known. */
+  readonly sentAt?: number | undefined;
   /** The number of its members. */
   readonly size: number;
 }
@@ -103,8 +109,10 @@ export interface BusReceiver {
    * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Unless a bus
    * tells that, the sequence begins with the first batch or beat that comes. If it was known already, what is missing up to `last`
    * was lost.
+   *
+   * @param sentAt when `last` was sent, as in {@link RoomState}
    */
-  followed(node: string, room: string, last: number): void;
+  followed(node: string, room: string, last: number, sentAt?: number): void;
   beaten(beat: BusBeat): void;
   /**
    * No other node follows the room any more, not even one that is gone but not forgotten. The next one that does learns its number

@@ -71,6 +71,8 @@ export class Rooms implements SessionRooms {
   }
 
   async close(): Promise<void> {
+    // What handlers have sent as the last sessions ended.
+    if (this.#isDeliveryDue) this.#deliver();
     await this.#bridge?.close();
   }
 

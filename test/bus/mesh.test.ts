@@ -44,7 +44,7 @@ class Node implements BusReceiver {
   }
 
   stateOf(room: string): RoomState {
-    return this.states.get(room) ?? { last: 0, size: 0 };
+    return this.states.get(room) ?? { last: 0, sentAt: 0, size: 0 };
   }
   namesOf(room: string): readonly MemberName[] {
     return this.own.get(room) ?? [];
@@ -92,7 +92,7 @@ class Node implements BusReceiver {
   /** Publishes messages, numbered from where the room is. */
   publish(room: string, ...messages: readonly RoomMessage[]): void {
     const { last, size } = this.stateOf(room);
-    this.states.set(room, { last: last + messages.length, size });
+    this.states.set(room, { last: last + messages.length, sentAt: last, size });
     this.mesh.publish({ node: this.node, first: last + 1, ...batchOf(room, messages) });
   }
 
@@ -112,7 +112,7 @@ function text(message: string): RoomMessage {
 
 function batchOf(room: string, messages: readonly RoomMessage[]): Omit<BusBatch, 'node' | 'first'> {
   const [packed] = packMessages(messages, Number.POSITIVE_INFINITY);
-  return { room, time: 5, count: messages.length, bytes: packed?.bytes ?? Buffer.alloc(0) };
+  return { room, time: 5, timeBefore: 4, count: messages.length, bytes: packed?.bytes ?? Buffer.alloc(0) };
 }
 
 const messagesOf = ({ bytes, count }: BusBatch) => unpackMessages(Buffer.from(bytes), count);
@@ -179,7 +179,7 @@ describe('workers', () => {
   it('learn which rooms and members one has that was there before', async () => {
     const folder = folderOf();
     const one = await start(folder, 1, 2);
-    one.states.set('a', { last: 7, size: 3 });
+    one.states.set('a', { last: 7, sentAt: 5, size: 3 });
     one.mesh.follow('a');
     const two = await start(folder, 2, 2);
     await soon(() => two.sizes.get('1 a')).toBe(3);
@@ -200,7 +200,7 @@ describe('workers', () => {
     one.own.set('a', names);
     one.own.set('b', []);
     for (const room of ['a', 'b']) one.mesh.follow(room);
-    const beat = { node: one.node, last: new Map(), sizes: new Map() };
+    const beat = { node: one.node, last: new Map(), sentAt: new Map(), sizes: new Map() };
     one.mesh.beat({ ...beat, names: one.own });
     await soon(() => two.names).toEqual(
       new Map([
@@ -478,7 +478,7 @@ async function connectStuck(folder: string, room: string) {
     keeper: node.keeper,
     memoryChanged: () => undefined,
     follows: () => true,
-    stateOf: () => ({ last: 0, size: 1 }),
+    stateOf: () => ({ last: 0, sentAt: 0, size: 1 }),
     namesOf: () => [],
     received: (link, packet) => {
       if (packet.type === 'hello') link.node = packet.hello.node;

@@ -181,7 +181,15 @@ describe('numbers', () => {
     one.bus.deliver((packets) => [...packets, ...packets]);
     const { node, time } = batchesOf(one.bus)[0] ?? { node: one.bridge.node, time: 0 };
     const [packed] = packMessages(['2', '3'].map(sentHere), 1000);
-    two.bridge.received({ node, room: 'a', first: 2, time, count: 2, bytes: packed?.bytes ?? Buffer.alloc(0) });
+    two.bridge.received({
+      node,
+      room: 'a',
+      first: 2,
+      time,
+      timeBefore: 0,
+      count: 2,
+      bytes: packed?.bytes ?? Buffer.alloc(0),
+    });
     expect(two.texts).toEqual(['1', '2', '3']);
   });
 
@@ -233,7 +241,7 @@ describe('numbers', () => {
     two.bridge.gone(one.bridge.node);
     one.send('a', '3', '4', '5');
     one.bus.deliver(() => []);
-    two.bridge.followed(one.bridge.node, 'a', 5);
+    two.bridge.followed(one.bridge.node, 'a', 5, 0);
     one.send('a', '6');
     one.bus.deliver();
     expect(two.texts).toEqual(['1', '2', '(3 lost)', '6']);
@@ -247,7 +255,15 @@ describe('numbers', () => {
   it('of messages that cannot be read are not counted', async () => {
     const [one, two] = (await nodes(2)) as [Node, Node];
     two.join('a');
-    const unreadable = { node: one.bridge.node, room: 'a', first: 1, count: 3, time: 0, bytes: Buffer.from([1, 2, 3]) };
+    const unreadable = {
+      node: one.bridge.node,
+      room: 'a',
+      first: 1,
+      count: 3,
+      time: 0,
+      timeBefore: 0,
+      bytes: Buffer.from([1, 2, 3]),
+    };
     expect(two.bridge.received(unreadable)).toBe(false);
     one.send('a', '1');
     one.bus.deliver();
@@ -344,7 +360,7 @@ describe('the names of members', () => {
     const [one, two] = (await nodes(2)) as [Node, Node];
     const sizes: number[] = [];
     two.named = () => sizes.push(two.bridge.remoteSizeOf('a'));
-    const beat = { node: one.bridge.node, last: new Map(), sizes: new Map() };
+    const beat = { node: one.bridge.node, last: new Map(), sentAt: new Map(), sizes: new Map() };
     two.bridge.beaten({ ...beat, names: new Map([['a', [{ name: 'ana', since: 1, alone: true }]]]) });
     expect(sizes).toEqual([1]);
     two.bridge.beaten({ ...beat, names: new Map(), sizes: new Map([['a', 3]]) });

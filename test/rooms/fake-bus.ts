@@ -16,7 +16,10 @@ export class FakeBus implements Bus {
   }
   follow(room: string): void {
     this.followed.add(room);
-    for (const { receiver } of this.others) this.receiver.followed(receiver.node, room, receiver.stateOf(room).last);
+    for (const { receiver } of this.others) {
+      const { last, sentAt } = receiver.stateOf(room);
+      this.receiver.followed(receiver.node, room, last, sentAt);
+    }
   }
   unfollow(room: string): void {
     this.followed.delete(room);

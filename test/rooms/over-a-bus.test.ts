@@ -83,10 +83,18 @@ it('what arrives from other nodes reaches the members, in order, with what was l
     const messages = texts.map((message) => ({ message, size: 1, except: undefined, key: undefined, isRemote: false }));
     for (const { count, bytes } of packMessages(messages, 1000))
       expect(
-        (receiver as BusReceiver).received({ node: 'n', room: 'a', first, count, time: 1, bytes: Buffer.from(bytes) }),
+        (receiver as BusReceiver).received({
+          node: 'n',
+          room: 'a',
+          first,
+          count,
+          timeBefore: 0,
+          time: 1,
+          bytes: Buffer.from(bytes),
+        }),
       ).toBe(true);
   };
-  receiver.followed('n', 'a', 0);
+  receiver.followed('n', 'a', 0, 0);
   arrives(1, '1', '2');
   arrives(6, '6');
   await peers[0].until(() => peers[0].text === '1\n2\nmissed 3\n6\n');
