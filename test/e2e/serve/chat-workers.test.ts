@@ -92,8 +92,12 @@ test('nicknames are unique, private messages reach everybody, and /who lists all
   await eventually(async () => {
     await rest[0]?.send('welcome\n');
     const late = await peersOfBoth(server);
-    for (const peer of late)
-      expect(peer.text).toMatch(/^\* Before you joined lobby:\n(\[lobby\] .*\n)*\[lobby\] n\d+: welcome$/m);
+    try {
+      for (const peer of late)
+        expect(peer.text).toMatch(/^\* Before you joined lobby:\n(\[lobby\] .*\n)*\[lobby\] n\d+: welcome$/m);
+    } finally {
+      for (const peer of late) peer.end();
+    }
   });
   expect((await server.stop()).status).toBe(0);
 });
