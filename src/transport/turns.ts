@@ -20,7 +20,7 @@ export interface TurnTaker {
 const turnMs = 0.5;
 /** The same while there are others, which send little: turns of this length cost those that send much up to a tenth. */
 const shortTurnMs = 0.25;
-/** Turns are short for this number of turns after a small chunk: for a tenth of a second. */
+/** Turns are short for this number of turns after a small chunk of a connection without large ones: for a tenth of a second. */
 const shortTurns = 400;
 /** The most bytes of all connections that are read in one turn. */
 const budget = 2_097_152;
@@ -74,10 +74,14 @@ export function isTurnOver(bytes: number, ms: number, now: number): boolean {
   return isOver && (ms > turnLength() / 2 || now - began > farTimes * turnLength());
 }
 
-/** Counts bytes that a connection has handled. Returns whether it should let others read now. @param now the time, if it is known */
+/**
+ * Counts bytes that a connection has handled. Returns whether it should let others read now.
+ *
+ * @param taker undefined: the connection has sent no large chunk yet @param now the time, if it is known
+ */
 export function spendTurn(taker: TurnTaker | undefined, bytes: number, now?: number): boolean {
   spent += bytes;
-  if (bytes < fewBytes) shortLeft = shortTurns;
+  if (!taker && bytes < fewBytes) shortLeft = shortTurns;
   if (now !== undefined && isScheduled) return isOverspent(taker, bytes, now);
   return spent >= uncounted && bytes >= fewBytes && isOverspent(taker, bytes, now ?? performance.now());
 }
