@@ -100,7 +100,7 @@ it('members receive exactly what was sent while they were members, in order and 
         await crowd.harness.close();
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -133,6 +133,6 @@ it('what slow members miss is counted and told exactly', async () => {
         await crowd.harness.close();
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
