@@ -105,7 +105,7 @@ export class Group implements ByteOutput {
     for (const message of batch) this.#addMessage(framing, message);
   }
 
-  /** Adds messages that a room was sent. @param members to how many members they went */
+  /** Adds messages that a room was sent. @param members how many members the room has */
   addShared(
     room: number,
     framing: Framing,

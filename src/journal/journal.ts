@@ -72,7 +72,10 @@ export interface Entry {
   readonly ending: Uint8Array | null;
   /** Whether only its first bytes were recorded. */
   readonly isTruncated: boolean;
-  /** To how many members of a room it went; `peer` is then the room, as {@link roomPrefix} and its name. Null for other messages. */
+  /**
+   * How many members the room had that was sent it, including one that was excepted; `peer` is then the room, as {@link roomPrefix}
+   * and its name. Null for other messages.
+   */
   readonly members: number | null;
 }
 
