@@ -76,6 +76,41 @@ it.each(phases)('%s: the places of clients that reset are free at once', async (
 });
 
 it.each([
+  ['tls', false],
+  ['tls', true],
+  ['wss', true],
+])(
+  '%s, behind a load balancer: %s, with its ClientHello: the places of clients that end are free at once',
+  async (scheme, behindProxy) => {
+    const gone = Promise.withResolvers<void>();
+    let ended = 0;
+    const end = () => {
+      ended++;
+      if (ended === clients) gone.resolve();
+    };
+    const server = await serve({
+      ...{ listen: `${scheme}://127.0.0.1:0`, tls: certificate, handshakeTimeout: 0 },
+      proxyProtocol: behindProxy ? ['127.0.0.1'] : [],
+      telemetry: { refused: end, left: end },
+    });
+    onTestFinished(() => server.close({ timeoutMs: 0 }));
+    const { port } = server.addresses[0] as TcpAddress;
+    const hello = await clientHello();
+    const first = behindProxy ? Buffer.concat([Buffer.from(proxyHeader), hello]) : hello;
+    // At once, so that the end of most of them has arrived when their turn comes.
+    const sockets = Array.from({ length: clients }, () =>
+      net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }),
+    );
+    for (const socket of sockets) socket.on('error', () => undefined).end(first);
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await gone.promise;
+    expect(server.counters.connectionsAccepted).toBe(0);
+  },
+);
+
+it.each([
   ['after a message', 'a\n'],
   ['in a message', 'a\nb'],
 ])('%s, before its reply is written over TLS: the places of clients that reset are free at once', async (_, text) => {

@@ -54,6 +54,10 @@ export class TlsAcceptor {
       handshakeQueue.add(host, () => {
         if (accepted.destroyed) return false;
         accepted.off('close', left);
+        if (hasEnded(accepted)) {
+          left();
+          return false;
+        }
         resolve(this.begin(accepted));
         return true;
       });
@@ -102,6 +106,15 @@ export interface ServerHandshake {
    * @throws YodelError `YODEL_TLS`: close the socket then
    */
   readonly completed: Promise<void>;
+}
+
+/**
+ * Whether the end of a socket was read while its first bytes still wait. Bun does not tell it to a `TLSSocket`, whose handshake
+ * would then last until it times out.
+ */
+function hasEnded(socket: net.Socket): boolean {
+  const { _readableState } = socket as unknown as { readonly _readableState?: { readonly ended?: boolean } };
+  return _readableState?.ended ?? false;
 }
 
 /** Node reports errors of a socket without a `tls.Server` only by this event, and leaves the connection open. */
