@@ -183,7 +183,7 @@ export class LocalRoom {
     const from = Math.max(0, member.next - part.first);
     member.next = part.first + part.messages.length;
     // It has enough to read already, such as what other rooms were sent: this need not wait in its connection as well.
-    if (from === 0 && this.#isMember(member) && (participant.behind.size > 0 || !canReceive(participant))) {
+    if (from === 0 && this.#isMember(member) && participant.behind.size > 0) {
       this.#fallsBehind(member);
       return true;
     }

@@ -73,5 +73,6 @@ it('one that is far behind in many rooms continues over several turns of the eve
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(turns[0]).toBe(16);
-  expect(turns.at(-1)).toBe(80);
+  // The first one was in its connection already.
+  expect(turns.at(-1)).toBe(79);
 });
