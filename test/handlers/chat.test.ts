@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chat } from '../../src/handlers/chat.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
@@ -669,4 +670,17 @@ it('a chat works with faults, and tells what was missed', async () => {
   two.peer.connection.resume();
   await settled();
   expect(two.heard().join('\n')).toMatch(/^\* You missed \d+ messages of lobby$/m);
+});
+
+it.each(['chat', 'chat/person', 'chat/visits'])('%s.ts is a file that a user could have written', (name) => {
+  const read = (file: string) => readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
+  const code = read(`handlers/${name}.ts`);
+  expect(code.split('\n').length).toBeLessThan(150);
+  const exported = new Set(read('index.ts').match(/\w+/g));
+  // What it imports besides its own parts is what yodel exports.
+  const imported = [...code.matchAll(/^import (?:type )?\{([^}]*)\} from '(?!\.\/)/gm)].flatMap(
+    ([, names]) => names?.match(/\w+/g) ?? [],
+  );
+  expect(imported.length).toBeGreaterThan(1);
+  for (const one of imported) expect([...exported]).toContain(one);
 });
