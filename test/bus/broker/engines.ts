@@ -1,1 +1,0 @@
-/** Real brokers for tests, each at a free port and in a folder of its own. */
