@@ -77,6 +77,7 @@ export type {
 } from './journal/journal.ts';
 export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
+export type { Bus } from './rooms/bus.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';
 export type {

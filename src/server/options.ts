@@ -54,7 +54,10 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly signal?: AbortSignal | undefined;
   /** Receives the server's events. */
   readonly telemetry?: Subscriber | undefined;
-  /** @internal Connects its rooms with those of other processes. Default: none. */
+  /**
+   * Connects its rooms with those of other servers: the result of `openBus()`. Each server needs one of its own, and closes it.
+   * Default: none.
+   */
   readonly bus?: Bus | undefined;
   /** @internal For a watchdog: see `SessionSettings.running`. */
   readonly running?: Int32Array | undefined;

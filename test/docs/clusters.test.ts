@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { BrokerProgram, kinds, withBrokers } from '../bus/broker/programs.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { dial } from '../support/peer.ts';
-import { serve, yodel } from '../support/process/command.ts';
+import { serve, start, yodel } from '../support/process/command.ts';
 
 const page = readFileSync(new URL('../../docs/clusters.md', import.meta.url), 'utf8');
 
@@ -68,6 +68,17 @@ describe.each(kinds)('%s with the access control of the page', (kind) => {
     await peer.send('hello\n');
     await peer.saw(/: hello\n/);
   });
+});
+
+withBrokers('the example shares its rooms with another one', async () => {
+  const broker = await BrokerProgram.start('nats');
+  const program = new URL('../../examples/cluster.ts', import.meta.url).pathname;
+  const servers = [1, 2].map(() => start([process.execPath, program], { env: { BUS: broker.url() } }));
+  const ports = await Promise.all(servers.map(async ({ saw }) => Number((await saw(/listening on tcp:.*:(\d+)/))[1])));
+  const [ana, ben] = await Promise.all(ports.map((port) => dial(port)));
+  await ben?.saw(/joined lobby/);
+  await ana?.send('hello\n');
+  await ben?.saw(/guest-\d+: hello\n/);
 });
 
 withBrokers(

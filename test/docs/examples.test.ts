@@ -98,7 +98,7 @@ test('the example tests with vitest pass', async () => {
 
 const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
 /** Run by `rooms.test.ts`. */
-const elsewhere = ['prices.ts'];
+const elsewhere = ['prices.ts', 'cluster.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
