@@ -199,13 +199,13 @@ export const serverOptions = {
     reason:
       'Only some applications need them, and they cost memory: at most roomBuffer per room, and maxHistoryBytes in all.',
   },
-  /** The memory for the histories of all rooms together. Above it the largest ones lose their oldest messages. */
+  /** The memory limit for the histories of all rooms together. Above it, the largest lose their oldest messages. */
   maxHistoryBytes: {
     kind: 'size',
     default: 67_108_864,
     summary:
-      'The memory for the histories of all rooms together. Above it the largest ones lose their oldest messages.',
-    reason: 'A quarter of maxPendingBytes, in which it does not count, for nobody waits for it.',
+      'The memory limit for the histories of all rooms together. Above it, the largest lose their oldest messages.',
+    reason: 'A quarter of maxPendingBytes, in which it does not count, because no peer waits for it.',
   },
   /** The memory for what another process has not read of what rooms are sent, per process; more is lost, and counted. */
   busBuffer: {

@@ -29,8 +29,8 @@ export function makeMeshFolder(): string {
 }
 
 /**
- * Makes the folder again if it is no longer there: systems remove old files below the folder for temporary ones. Somebody else's
- * folder of that name stays an error.
+ * Creates the folder again if it is gone: systems remove old files from the folder for temporary ones. A folder of that name that
+ * belongs to another user remains an error.
  *
  * @throws YodelError
  */

@@ -54,7 +54,7 @@ async function brokerAt(address: BrokerAddress): Promise<Broker> {
 /** @throws YodelError `YODEL_INVALID_OPTION` if the package is missing */
 async function installed<Library>(name: string): Promise<Library> {
   try {
-    // Not a literal: whoever bundles a program that uses yodel without a bus does not need the package.
+    // Not a literal, so that a program that uses yodel without a bus can be bundled without the package.
     return (await import(name)) as Library;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -1,67 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { isMessage, Message } from '../../src/framing/message.ts';
-import { Bridge } from '../../src/rooms/bridge.ts';
-import type { BusBatch, MemberName } from '../../src/rooms/bus.ts';
+import type { BusBatch } from '../../src/rooms/bus.ts';
 import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts';
-import type { Loss } from '../../src/rooms/ring.ts';
-import type { RoomMessage } from '../../src/rooms/segment.ts';
 import type { Participant } from '../../src/session/membership.ts';
-import { MemoryLimit } from '../../src/session/memory-limit.ts';
 import { between, oneOf, randomFrom } from '../../src/testing/random.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { BridgedNode, sentHere } from './bridged-node.ts';
 import { connected, FakeBus, type Packet } from './fake-bus.ts';
 
-/** A process with rooms, as its bridge sees them. */
-class Node {
-  readonly clock = new FakeClock();
-  readonly busBuffer = 1_048_576;
-  readonly memoryLimit = new MemoryLimit(1_000_000_000, this.clock);
-  readonly bus = new FakeBus();
-  readonly bridge = new Bridge(this.bus, this);
-  readonly members = new Map<string, number>();
-  /** The names of its members, by room; and what it was told of those of others. */
-  readonly names = new Map<string, string[]>();
-  readonly told: string[] = [];
-  readonly texts: string[] = [];
-  readonly messages: RoomMessage[] = [];
-  missed = 0;
-
-  sizeOf(room: string): number {
-    return this.members.get(room) ?? 0;
+/** A process whose bus is in memory. */
+class Node extends BridgedNode<FakeBus> {
+  constructor() {
+    super(new FakeBus());
   }
-  namesOf(room: string): readonly MemberName[] {
-    return (this.names.get(room) ?? []).map((name, since) => ({ name, since, alone: false }));
-  }
-  resized(): void {}
-  named(room: string, names: readonly MemberName[]): void {
-    this.told.push(`${room}: ${names.map(({ name }) => name).join(' ')}`);
-  }
-  received(_room: string, messages: readonly RoomMessage[]): void {
-    this.messages.push(...messages);
-    this.texts.push(...messages.map(({ message }) => String(message)));
-  }
-  lost(_room: string, { messages }: Loss): void {
-    this.missed += messages;
-    this.texts.push(`(${messages} lost)`);
-  }
-  reported(): void {}
-  join(room: string): void {
-    this.members.set(room, this.sizeOf(room) + 1);
-    if (this.sizeOf(room) === 1) this.bridge.follow(room);
-    this.bridge.resized(room);
-  }
-  leave(room: string): void {
-    this.members.set(room, this.sizeOf(room) - 1);
-    if (this.sizeOf(room) === 0) this.bridge.unfollow(room);
-    this.bridge.resized(room);
-  }
-  send(room: string, ...messages: (string | Uint8Array | Message)[]): void {
-    this.bridge.publish(room, messages.map(sentHere));
-  }
-}
-
-function sentHere(message: string | Uint8Array | Message): RoomMessage {
-  return { message, size: 1, except: undefined, key: undefined, isRemote: false };
 }
 
 async function nodes(count: number): Promise<Node[]> {

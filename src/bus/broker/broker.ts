@@ -32,7 +32,7 @@ export interface BrokerConnection {
 /** What a connection reports. */
 export interface BrokerReceiver {
   /** The packet is not changed later. It may have been published by this connection itself. */
-  received(subject: string, packet: Buffer): void;
+  received(packet: Buffer): void;
   /** The broker has refused something, such as a subject for which there is no permission; the connection remains. */
   refused(reason: string): void;
   /** The connection is lost. */

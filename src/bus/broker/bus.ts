@@ -21,8 +21,8 @@ import { Subjects } from './subjects.ts';
 
 /** Settings of a {@link BrokerBus}. */
 export interface BrokerBusOptions {
-  /** Subjects begin with this. Servers with the same prefix share their rooms. Default `yodel`. */
-  readonly prefix?: string | undefined;
+  /** Subjects begin with this. Servers with the same prefix share their rooms. */
+  readonly prefix: string;
   /** Whether it does not start without a connection. Default: no. */
   readonly required?: boolean | undefined;
   /** Default: the real time. */
@@ -74,7 +74,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
   #learnsUntil = 0;
   #isClosed = false;
 
-  constructor(broker: Broker, { prefix = 'yodel', required = false, clock = realClock }: BrokerBusOptions = {}) {
+  constructor(broker: Broker, { prefix, required = false, clock = realClock }: BrokerBusOptions) {
     this.#clock = clock;
     this.#isRequired = required;
     this.#name = broker.name;
@@ -173,12 +173,12 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
     if (!this.#link.isFull) this.#receiver.drained();
   }
 
-  received(_subject: string, bytes: Buffer): void {
+  received(bytes: Buffer): void {
     const { node: self } = this.#receiver;
     try {
       this.#read(bytes, self);
     } catch (error) {
-      // Whoever may write to the broker can send anything.
+      // Anyone with write access to the broker can send anything.
       if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
       this.refused(`a packet that cannot be read: ${error.message}`);
     }

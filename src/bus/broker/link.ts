@@ -1,5 +1,6 @@
 /**
- * The connection to a broker, which is made again whenever it is lost or the broker is silent. What waits for the broker is bounded.
+ * The connection to a broker, re-established whenever it is lost or the broker stops responding. Output that the broker has not taken
+ * is bounded.
  *
  * A broker that has stopped, or is behind a network that is cut, closes no connection. So there is a round trip at least once a
  * second, and one that takes longer than 5 s counts as a loss.
@@ -15,7 +16,7 @@ export interface BrokerLinkOwner {
   connected(): void;
   /** There is none any more, or the first attempt has failed. */
   disconnected(reason: string): void;
-  received(subject: string, packet: Buffer): void;
+  received(packet: Buffer): void;
   refused(reason: string): void;
   /** {@link BrokerLink.isFull} has changed. */
   fullnessChanged(): void;
@@ -71,6 +72,11 @@ export class BrokerLink {
     return this.#connection?.maxPacket ?? 0;
   }
 
+  /** How many bytes the broker has not taken. */
+  get #waiting(): number {
+    return this.#published - this.#taken;
+  }
+
   /** Resolves after the first attempt to connect. */
   start(): Promise<void> {
     return this.#connect();
@@ -93,7 +99,7 @@ export class BrokerLink {
    */
   publish(subject: string, packets: readonly Buffer[]): boolean {
     if (!this.#connection) return false;
-    const waiting = this.#published - this.#taken;
+    const waiting = this.#waiting;
     const size = packets.reduce((sum, { length }) => sum + length, 0);
     if (waiting > 0 && waiting + size > this.#owner.limit) return false;
     this.#published += size;
@@ -138,7 +144,7 @@ export class BrokerLink {
     let lost: string | undefined;
     let connection: BrokerConnection | undefined;
     connection = await this.#broker.connect({
-      received: (subject, packet) => this.#owner.received(subject, packet),
+      received: (packet) => this.#owner.received(packet),
       refused: (reason) => this.#owner.refused(reason),
       closed: (reason) => {
         lost = reason;
@@ -222,9 +228,8 @@ export class BrokerLink {
   }
 
   #look(): void {
-    const waiting = this.#published - this.#taken;
-    this.#owner.waiting(waiting);
-    const isFull = waiting > this.#owner.limit / 2;
+    this.#owner.waiting(this.#waiting);
+    const isFull = this.#waiting > this.#owner.limit / 2;
     if (isFull === this.isFull) return;
     this.isFull = isFull;
     this.#owner.fullnessChanged();

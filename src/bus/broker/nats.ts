@@ -101,7 +101,7 @@ class NatsBrokerConnection implements BrokerConnection {
       if (!this.#isOpen) return;
       if (error) return this.#receiver.refused(error.message);
       const { buffer, byteOffset, length } = message.data;
-      this.#receiver.received(subject, Buffer.from(buffer, byteOffset, length));
+      this.#receiver.received(Buffer.from(buffer, byteOffset, length));
     };
     return this.#connection.subscribe(subject, { callback });
   }

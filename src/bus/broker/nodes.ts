@@ -20,10 +20,6 @@ export class Nodes {
   /** How many nodes follow each room. */
   readonly #followers = new Map<string, number>();
 
-  get size(): number {
-    return this.#nodes.size;
-  }
-
   [Symbol.iterator](): IterableIterator<RemoteNode> {
     return this.#nodes.values();
   }

@@ -68,8 +68,8 @@ class RedisConnection implements BrokerConnection {
       });
       client.on('close', () => this.#closed());
     }
-    this.#subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
-      if (this.#isOpen) receiver.received(channel.toString(), message);
+    this.#subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
+      if (this.#isOpen) receiver.received(message);
     });
   }
 

@@ -69,10 +69,20 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   }
 }
 
+/** The flags that have no effect without a bus. */
+const busFlags = {
+  busPrefix: '--bus-prefix',
+  busCredentials: '--bus-credentials',
+  busCa: '--bus-ca',
+  busRequired: '--bus-required',
+} as const;
+
 /** The client libraries are loaded only with a bus. */
 async function checkBusFlags(flags: ServeSettings['flags']): Promise<void> {
-  if (Object.keys(flags).some((name) => name.startsWith('bus') && name !== 'busBuffer'))
-    await (await import('./bus.ts')).checkBus(flags);
+  if (flags.bus !== undefined) return void (await (await import('./bus.ts')).busFor(flags));
+  for (const [name, flag] of Object.entries(busFlags)) {
+    if (flags[name] !== undefined) throw new UsageError(`${flag} needs --bus URL`);
+  }
 }
 
 /** A journal has one order, which several processes could keep only by synchronizing on each message. */

@@ -52,7 +52,7 @@ export class MemoryBroker implements Broker {
 
   deliver(subject: string, packet: Buffer): void {
     for (const { subjects, receiver } of [...this.#connections]) {
-      if (subjects.has(subject) && !this.loses(subject)) receiver.received(subject, Buffer.from(packet));
+      if (subjects.has(subject) && !this.loses(subject)) receiver.received(Buffer.from(packet));
     }
   }
 }

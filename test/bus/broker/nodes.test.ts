@@ -1,72 +1,23 @@
 /** Nodes at a broker in memory: what they know of each other, and that every loss is counted. */
 import { describe, expect, it } from 'vitest';
 import { BrokerBus } from '../../../src/bus/broker/bus.ts';
-import { Bridge } from '../../../src/rooms/bridge.ts';
 import type { MemberName } from '../../../src/rooms/bus.ts';
-import type { Loss } from '../../../src/rooms/ring.ts';
-import type { RoomMessage } from '../../../src/rooms/segment.ts';
-import { MemoryLimit } from '../../../src/session/memory-limit.ts';
 import { between, oneOf, randomFrom } from '../../../src/testing/random.ts';
+import { BridgedNode } from '../../rooms/bridged-node.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { MemoryBroker } from './memory-broker.ts';
 
-/** A process with rooms, as its bridge sees them. */
-class Node {
-  readonly clock: FakeClock;
-  busBuffer = 1_048_576;
-  readonly bus: BrokerBus;
-  readonly bridge: Bridge;
-  readonly memoryLimit = new MemoryLimit(1_000_000_000, new FakeClock());
-  readonly members = new Map<string, number>();
-  readonly names = new Map<string, MemberName[]>();
-  readonly texts: string[] = [];
-  readonly events: string[] = [];
-  missed = 0;
+/** A process whose bus is a broker. */
+class Node extends BridgedNode<BrokerBus> {
+  /** Instead of names: members with all that others learn of them. */
+  readonly present = new Map<string, MemberName[]>();
 
   constructor(broker: MemoryBroker, clock: FakeClock) {
-    this.clock = clock;
-    this.bus = new BrokerBus(broker, { clock });
-    this.bridge = new Bridge(this.bus, this);
+    super(new BrokerBus(broker, { prefix: 'yodel', clock }), clock);
   }
 
-  sizeOf(room: string): number {
-    return this.members.get(room) ?? 0;
-  }
-  namesOf(room: string): readonly MemberName[] {
-    return this.names.get(room) ?? [];
-  }
-  named(): void {}
-  resized(): void {}
-  received(_room: string, messages: readonly RoomMessage[]): void {
-    this.texts.push(...messages.map(({ message }) => String(message)));
-  }
-  lost(_room: string, { messages }: Loss): void {
-    this.missed += messages;
-    this.texts.push(`(${messages} lost)`);
-  }
-  reported(event: string, reason: string): void {
-    this.events.push(`${event}: ${reason}`);
-  }
-
-  join(room: string): void {
-    this.members.set(room, this.sizeOf(room) + 1);
-    if (this.sizeOf(room) === 1) this.bridge.follow(room);
-    this.bridge.resized(room);
-  }
-  leave(room: string): void {
-    this.members.set(room, this.sizeOf(room) - 1);
-    if (this.sizeOf(room) === 0) this.bridge.unfollow(room);
-    this.bridge.resized(room);
-  }
-  send(room: string, ...texts: readonly string[]): void {
-    const messages = texts.map((message) => ({
-      message,
-      size: message.length,
-      except: undefined,
-      key: undefined,
-      isRemote: false,
-    }));
-    this.bridge.publish(room, messages);
+  override namesOf(room: string): readonly MemberName[] {
+    return this.present.get(room) ?? [];
   }
   sizeEverywhere(room: string): number {
     return this.sizeOf(room) + this.bridge.remoteSizeOf(room);
@@ -103,7 +54,7 @@ describe('nodes', () => {
     const [one] = nodes as [Node];
     one.join('a');
     one.join('a');
-    one.names.set('a', [{ name: 'ana', since: 5, alone: false }]);
+    one.present.set('a', [{ name: 'ana', since: 5, alone: false }]);
     one.bridge.resized('a');
     await clock.advance(200);
     const two = new Node(broker, clock);
