@@ -66,6 +66,8 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_JOIN_RATE: asItIs,
   YODEL_ROOM_TAKEN: asItIs,
   YODEL_BUS_UNAVAILABLE: unspecific,
+  YODEL_INVALID_POSITION: asItIs,
+  YODEL_STORE_FULL: unspecific,
   YODEL_FELL_BEHIND: asItIs,
   YODEL_HANDLER_TIMEOUT: asItIs,
   YODEL_HANDLER_FAILED: asItIs,

@@ -69,7 +69,10 @@ export const errorCodes = {
   YODEL_TOO_MANY_ROOMS: 'The session is in maxRoomsPerSession rooms already, or the server has maxRooms.',
   YODEL_JOIN_RATE: 'The session has joined rooms more often than joinRate allows.',
   YODEL_ROOM_TAKEN: 'A session wanted to join a room alone, and the room has another member.',
-  YODEL_BUS_UNAVAILABLE: 'The bus between servers is required, and cannot be reached.',
+  YODEL_BUS_UNAVAILABLE:
+    'The bus between servers cannot be reached, and is required: to start the server, or to store a message or read a history.',
+  YODEL_INVALID_POSITION: 'A text is not a position in the history of a room.',
+  YODEL_STORE_FULL: 'More than busBuffer waits to be stored in rooms.',
   YODEL_FELL_BEHIND: 'A member of a room read too slowly and has missed messages. See the option roomBehind.',
   YODEL_HANDLER_TIMEOUT: 'The handler neither finished a call nor sent anything for handlerTimeout.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',

@@ -5,6 +5,9 @@
  * rather than dropped or repeated by a client library.
  */
 
+import type { NewBatch, Place, StoredBatch, StoredRange, StoreLimits } from '../../rooms/stored/store.ts';
+import type { Subjects } from './subjects.ts';
+
 /** A broker that can be connected to. */
 export interface Broker {
   /** Its kind and address, without credentials: `Redis at 127.0.0.1:6379`. */
@@ -23,6 +26,13 @@ export interface BrokerConnection {
   publish(subject: string, packet: Buffer): void;
   /** Resolves when the broker has taken everything before, and subscriptions are in effect. Rejects if it never will. */
   roundTrip(): Promise<void>;
+  /**
+   * Opens the histories of rooms, with connections of its own. What is appended there is also passed to all who subscribe to the
+   * subject of the room, as a packet of the type `stored`, in order.
+   *
+   * @throws Error with a message that says why there is none, such as a missing permission
+   */
+  openHistory(subjects: Subjects, limits: StoreLimits): Promise<BrokerHistory>;
   /** Sends what is pending, and disconnects. */
   close(): Promise<void>;
   /** Disconnects at once. */
@@ -38,3 +48,29 @@ export interface BrokerReceiver {
   /** The connection is lost. */
   closed(reason: string): void;
 }
+
+/**
+ * The histories of rooms at a broker, over connections that are open until the {@link BrokerConnection} is closed or lost. Everything
+ * that is under way then rejects.
+ */
+export interface BrokerHistory {
+  /**
+   * Appends a batch, once.
+   *
+   * @param isRepeated whether it may have been appended already, by this call before the connection was lost: then it is looked for
+   *   among the batches after `known`
+   * @param known a place of the history that was before the batch
+   * @returns the batch as it is stored
+   * @throws Error if it is not known whether it is appended, because the connection was lost; {@link RefusedError} if it is not
+   */
+  append(batch: NewBatch, known: Place, isRepeated: boolean): Promise<StoredBatch>;
+  /** As `RoomStore.read`. @throws Error */
+  read(
+    room: string,
+    from: { readonly after: Place } | { readonly newest: number },
+    maxBytes: number,
+  ): Promise<StoredRange>;
+}
+
+/** The broker has refused something, and will again. */
+export class RefusedError extends Error {}

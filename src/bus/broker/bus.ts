@@ -186,7 +186,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
 
   #read(bytes: Buffer, self: string): void {
     const packet = readPacket(bytes, self);
-    if (!packet) return;
+    if (!packet || packet.type === 'stored') return;
     const node = this.#heard(packet.node);
     switch (packet.type) {
       case 'state':

@@ -1,7 +1,7 @@
 /** NATS as a broker: core publish and subscribe. */
 import type { ConnectionOptions, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type BrokerAddress, connectMs } from './address.ts';
-import type { Broker, BrokerConnection, BrokerReceiver } from './broker.ts';
+import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
 
 /** What a packet takes besides its bytes. */
 const overhead = 1024;
@@ -84,6 +84,10 @@ class NatsBrokerConnection implements BrokerConnection {
 
   roundTrip(): Promise<void> {
     return this.#connection.flush();
+  }
+
+  openHistory(): Promise<BrokerHistory> {
+    return Promise.reject(new Error('not yet'));
   }
 
   async close(): Promise<void> {

@@ -4,17 +4,21 @@
  * ```
  * batch   version | node: text | 1 | room: text | first: 8 | time: 8 | count: 4 | messages
  * state   version | node: text | 2 | flags: 1 | part: 2 | parts: 2 | (room: text | follows: 1 | last: 8 | size: 4 | names) …
+ * stored  version | 0 | 4 | room: text | id: text | count: 4 | time: 8 | first: 8 | previous at: 8 | previous id: text | messages
  * piece   version | node: text | 3 | packet: 8 | piece: 2 | pieces: 2 | bytes of a packet that is too long for the broker
  * ```
+ *
+ * A stored batch is kept in this form, too. It has no node, for it comes from the broker; what the broker adds is adjacent.
  */
 import type { BusBatch, MemberName, RoomState } from '../../rooms/bus.ts';
+import type { BatchName, NewBatch, StoredBatch } from '../../rooms/stored/store.ts';
 import { PacketReader, PacketWriter, textSize } from '../packet-bytes.ts';
 import { batchSize, namesSize, readBatch, readNameList, writeBatch, writeNames } from '../packets.ts';
 
 /** Nodes of two versions may share a broker while a cluster is being replaced. */
 const version = 1;
 
-const types = { batch: 1, state: 2, piece: 3 } as const;
+const types = { batch: 1, state: 2, piece: 3, stored: 4 } as const;
 
 /** What a node tells about a room. */
 export interface NodeRoom extends RoomState {
@@ -51,6 +55,8 @@ export type NodePacket = { readonly node: string } & (
   | { readonly type: 'batch'; readonly batch: BusBatch }
   | { readonly type: 'state'; readonly state: NodeState }
   | { readonly type: 'piece'; readonly piece: Piece }
+  /** Its `at` is 0: only the broker knows it. */
+  | { readonly type: 'stored'; readonly stored: StoredBatch }
 );
 
 export function batchPacket(batch: BusBatch): Buffer {
@@ -120,9 +126,36 @@ export function readPacket(bytes: Buffer, self: string): NodePacket | undefined 
         type: 'piece',
         piece: { packet: reader.number(), piece: reader.short(), pieces: reader.short(), bytes: reader.rest() },
       };
+    case types.stored:
+      return { node, type: 'stored', stored: readStored(reader) };
     default:
       throw new TypeError('a packet of another version');
   }
+}
+
+/** The beginning of the packet of a batch that is to be stored: {@link storedMiddle} and the messages follow. */
+export function storedHead({ room, id, count, time }: NewBatch): Buffer {
+  return packet('', types.stored, textSize(room) + textSize(id) + 4 + 8)
+    .text(room)
+    .text(id)
+    .int(count)
+    .number(time).bytes;
+}
+
+/** What is known when the batch is stored. */
+export function storedMiddle(first: number, { at, id }: BatchName): Buffer {
+  return PacketWriter.bare(8 + 8 + textSize(id))
+    .number(first)
+    .number(at)
+    .text(id).bytes;
+}
+
+function readStored(reader: PacketReader): StoredBatch {
+  const [room, id, count, time] = [reader.text(), reader.text(), reader.int(), reader.number()];
+  const [first, at] = [reader.number(), reader.number()];
+  const previous = { at, id: reader.text() };
+  if (first < 1 || count < 1) throw new RangeError('a packet has an impossible number');
+  return { room, id, count, time, first, previous, at: 0, bytes: reader.rest() };
 }
 
 function readState(reader: PacketReader): NodeState {

@@ -1,7 +1,7 @@
 /** Redis as a broker: PUBLISH and SUBSCRIBE. */
 import type { Redis } from 'ioredis';
 import { type BrokerAddress, connectMs } from './address.ts';
-import type { Broker, BrokerConnection, BrokerReceiver } from './broker.ts';
+import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
 
 /** Redis takes up to 512 MB. Longer packets would delay others that use the same server. */
 const maxPacket = 1_048_576;
@@ -96,6 +96,10 @@ class RedisConnection implements BrokerConnection {
 
   async roundTrip(): Promise<void> {
     await Promise.all([this.#publisher.ping(), this.#subscriber.ping()]);
+  }
+
+  openHistory(): Promise<BrokerHistory> {
+    return Promise.reject(new Error('not yet'));
   }
 
   async close(): Promise<void> {

@@ -7,17 +7,29 @@ const special = /[^A-Za-z0-9_-]/gu;
 export class Subjects {
   /** Where nodes tell each other about themselves. */
   readonly nodes: string;
+  /** What every subject begins with. */
+  readonly prefix: string;
   readonly #rooms: string;
 
   constructor(prefix: string) {
+    this.prefix = prefix;
     this.nodes = `${prefix}.nodes`;
     this.#rooms = `${prefix}.room.`;
   }
 
   /** Where the messages of a room are published: `a b` is `yodel.room.a=20b`. */
   ofRoom(room: string): string {
-    return this.#rooms + room.replace(special, escaped);
+    return this.#rooms + escapedName(room);
   }
+
+  /** Where a broker keeps the history of a room: a key of Redis, or a subject of NATS. */
+  ofHistory(room: string): string {
+    return `${this.prefix}.store.${escapedName(room)}`;
+  }
+}
+
+function escapedName(room: string): string {
+  return room.replace(special, escaped);
 }
 
 function escaped(character: string): string {

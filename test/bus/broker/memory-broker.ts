@@ -1,5 +1,5 @@
 /** A broker in memory, which can lose what is published, stop, and die. */
-import type { Broker, BrokerConnection, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
+import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
 
 export class MemoryBroker implements Broker {
   readonly name = 'a broker';
@@ -90,6 +90,10 @@ class MemoryConnection implements BrokerConnection {
   async roundTrip(): Promise<void> {
     await this.#then(() => undefined);
     if (!this.#isOpen) throw new Error('closed');
+  }
+
+  openHistory(): Promise<BrokerHistory> {
+    return Promise.reject(new Error('it has none'));
   }
 
   async close(): Promise<void> {
