@@ -94,7 +94,15 @@ export type {
   SessionServer,
 } from './session/handler.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
-export type { BusEvent, Counters, EndedBy, PublishedMessage, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export type {
+  BusCounters,
+  BusEvent,
+  Counters,
+  EndedBy,
+  PublishedMessage,
+  SessionView,
+  Subscriber,
+} from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
 export type {
   Certificate,

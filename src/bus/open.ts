@@ -21,6 +21,15 @@ export interface OpenBusOptions {
   readonly required?: boolean | undefined;
 }
 
+/** What {@link openBus} is called with, checked. */
+export interface BusSettings {
+  readonly address: BrokerAddress;
+  readonly prefix: string;
+  readonly required: boolean;
+  /** What the address leads to. */
+  readonly broker: Broker;
+}
+
 /**
  * Opens a bus for {@link serve}: its rooms are shared with all servers that use the same broker and prefix. It connects when the
  * server starts, and again whenever the connection is lost.
@@ -29,8 +38,18 @@ export interface OpenBusOptions {
  * @throws YodelError `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_OPTION`
  */
 export async function openBus(address: string, options: OpenBusOptions = {}): Promise<Bus> {
+  return busWith(await readBusSettings(address, options));
+}
+
+/** The bus with these settings, which has not connected yet. */
+export function busWith({ broker, prefix, required }: BusSettings): Bus {
+  return new BrokerBus(broker, { prefix, required });
+}
+
+/** Checks the arguments of {@link openBus}, and loads the client library. @throws as {@link openBus} */
+export async function readBusSettings(address: string, options: OpenBusOptions = {}): Promise<BusSettings> {
   refuseUnknown(options, ['prefix', 'credentials', 'ca', 'required'], 'openBus()');
-  const { prefix = 'yodel', credentials, ca, required } = options;
+  const { prefix = 'yodel', credentials, ca, required = false } = options;
   if (!/^[\w-]+(\.[\w-]+)*$/.test(prefix)) {
     const allowed = 'letters, digits, _ and -, in parts separated by dots';
     throw new YodelError(
@@ -38,7 +57,8 @@ export async function openBus(address: string, options: OpenBusOptions = {}): Pr
       `the option "prefix" has ${allowed}, unlike ${JSON.stringify(prefix)}`,
     );
   }
-  return new BrokerBus(await brokerAt(parseBrokerAddress(address, credentials, ca)), { prefix, required });
+  const parsed = parseBrokerAddress(address, credentials, ca);
+  return { address: parsed, prefix, required, broker: await brokerAt(parsed) };
 }
 
 /** The client libraries are loaded only where they are used, and installed only by those who use them. */

@@ -1,7 +1,7 @@
 /** A server's counters as Prometheus metrics, using prom-client. Loaded only when metrics are enabled. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Server } from '../server/server.ts';
-import type { Counters, Subscriber } from '../telemetry/telemetry.ts';
+import type { BusCounters, Counters, Subscriber } from '../telemetry/telemetry.ts';
 
 /** In seconds. Handlers that compute take microseconds, those that query a database milliseconds, others longer. */
 const handlerBuckets = [0.00001, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
@@ -36,6 +36,34 @@ const totals = {
   yodel_bytes_sent_total: ['bytesSent', 'Bytes sent.'],
 } as const satisfies Record<string, [keyof Counters, string]>;
 
+/** The metrics of the bus between servers, which exist only if there is one. */
+const ofBus = {
+  yodel_bus_connected: [
+    ({ isConnected }) => Number(isConnected),
+    'Whether there is a connection to the bus between servers.',
+  ],
+  yodel_bus_reconnects_total: [({ reconnects }) => reconnects, 'Connections to the bus after the first one.'],
+  yodel_bus_packets_sent_total: [({ packetsSent }) => packetsSent, 'Packets sent to the bus.'],
+  yodel_bus_packets_received_total: [
+    ({ packetsReceived }) => packetsReceived,
+    'Packets received from the bus; from Redis also those that this server has sent.',
+  ],
+  yodel_bus_bytes_sent_total: [({ bytesSent }) => bytesSent, 'Bytes of the packets sent to the bus.'],
+  yodel_bus_bytes_received_total: [({ bytesReceived }) => bytesReceived, 'Bytes of the packets received from the bus.'],
+  yodel_bus_unsent_bytes: [
+    ({ bytesWaiting }) => bytesWaiting,
+    'Bytes that the bus has not taken yet: what busBuffer limits.',
+  ],
+  yodel_bus_messages_unsent_total: [
+    ({ messagesUnsent }) => messagesUnsent,
+    'Messages of rooms that were not sent to other servers, because the bus was away or too slow.',
+  ],
+  yodel_bus_refused_total: [
+    ({ refused }) => refused,
+    'What the bus has refused, and packets from it that could not be read.',
+  ],
+} as const satisfies Record<string, [(counters: BusCounters) => number, string]>;
+
 /** The metrics of one server. */
 export interface Metrics {
   /** Measures the duration of handler calls. Subscribe it to the server's telemetry. */
@@ -60,6 +88,7 @@ export function createMetrics(server: FindServer, expiry: () => number | undefin
   registerCounters(registry, server);
   registerGauges(registry, server);
   registerExpiry(registry, expiry);
+  registerBus(registry, server);
   const handled = new Histogram({
     name: 'yodel_handler_seconds',
     help: 'Duration of the handler calls; a "batch" handler is called once per batch.',
@@ -131,6 +160,18 @@ function registerExpiry(registry: Registry, expiry: () => number | undefined): v
       if (time !== undefined) this.set(time / 1000);
     },
   });
+}
+
+function registerBus(registry: Registry, server: FindServer): void {
+  for (const [name, [value, help]] of Object.entries(ofBus)) {
+    const collect = () => {
+      metric.remove();
+      const counters = server()?.counters.bus;
+      if (counters) metric.inc(value(counters));
+    };
+    const Kind = name.endsWith('_total') ? Counter : Gauge;
+    const metric = new Kind({ name, help, registers: [registry], collect });
+  }
 }
 
 function sum({ sessions }: Server, what: 'queued' | 'unsent'): number {

@@ -240,8 +240,8 @@ export class Bridge implements BusReceiver {
   #publish(room: string, time: number, count: number, bytes: Uint8Array): void {
     const { last, sentAt: timeBefore } = this.#numbers.get(room) ?? nothingSent;
     const first = last + 1;
-    // While it is away its nodes miss this, which the next beat or batch tells them.
-    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, timeBefore, bytes });
+    // If the bus is away its nodes miss this, which the next beat or batch tells them.
+    this.#bus.publish({ node: this.node, room, first, count, time, timeBefore, bytes });
     // Only now: the bus may tell before the batch where the sequence is.
     this.#numbers.set(room, { last: first + count - 1, sentAt: time });
     this.#active.add(room);

@@ -5,11 +5,15 @@
  * and room, and beats repeat the last numbers. So each receiver knows exactly how many messages of which room it has missed.
  */
 
-import type { BusEvent } from '../telemetry/telemetry.ts';
+import type { BusCounters, BusEvent } from '../telemetry/telemetry.ts';
+
+export type { BusCounters };
 
 /** Carries rooms' messages between nodes. Its methods never throw and never wait. */
 export interface Bus {
   readonly state: BusState;
+  /** Absent: it counts nothing, such as one between processes of one machine. */
+  readonly counters?: BusCounters | undefined;
   /** Connects. Resolves when the other nodes can be reached, or when it is known that there are none. */
   start(receiver: BusReceiver): Promise<void>;
   /** This node has members in the room: its batches come here from now on; see {@link BusReceiver.followed}. */
@@ -18,7 +22,10 @@ export interface Bus {
   unfollow(room: string): void;
   /** Whether another node follows the room. A bus that does not know says yes. */
   isFollowed(room: string): boolean;
-  /** Sends to all nodes that follow the room. What there is no space for is lost, and shows as a jump of the numbers. */
+  /**
+   * Sends to all nodes that follow the room. What there is no space for, or is published while the bus is away, is lost, and shows
+   * as a jump of the numbers.
+   */
   publish(batch: BusBatch): void;
   /** Tells the other nodes. */
   beat(beat: BusBeat): void;

@@ -61,6 +61,7 @@ export class Rooms implements SessionRooms {
     this.#context = context;
     this.#joins = new JoinLimits(context.clock);
     this.#histories = new Histories(context.telemetry.counters);
+    context.telemetry.counters.bus = context.bus?.counters;
     this.#bridge = context.bus && new Bridge(context.bus, this.#bridged());
   }
 

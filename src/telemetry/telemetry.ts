@@ -144,6 +144,29 @@ export interface Counters {
   bytesSent: number;
   /** The number of errors per code. */
   readonly errors: Map<string, number>;
+  /** Of the bus between servers; undefined without one. */
+  bus: BusCounters | undefined;
+}
+
+/** Counts of the bus between servers since this one began. */
+export interface BusCounters {
+  /** Whether there is a connection to it now. */
+  isConnected: boolean;
+  /** Connections after the first one. */
+  reconnects: number;
+  /** What this server has sent. A packet has messages of one room, or tells about this server. */
+  packetsSent: number;
+  /** The bytes of these packets, without what the protocol of the bus adds. */
+  bytesSent: number;
+  /** What came from the bus. Redis also returns what this server has sent itself. */
+  packetsReceived: number;
+  bytesReceived: number;
+  /** Bytes that the bus has not taken yet: what `busBuffer` limits. */
+  bytesWaiting: number;
+  /** Messages that rooms were sent here and that were not sent to other servers, because the bus was away or too slow. */
+  messagesUnsent: number;
+  /** What the bus has refused, such as a subject without permission, and packets from it that could not be read. */
+  refused: number;
 }
 
 /** A server's events and counters. */
@@ -165,6 +188,7 @@ export class Telemetry {
     bytesReceived: 0,
     bytesSent: 0,
     errors: new Map(),
+    bus: undefined,
   };
   readonly #subscribers: Subscriber[] = [];
   readonly #warnings = new Warnings();

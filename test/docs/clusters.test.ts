@@ -1,11 +1,12 @@
 /** The configurations of the page about several machines, with real brokers. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BrokerProgram, kinds, withBrokers } from '../bus/broker/programs.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { dial, type Peer } from '../support/peer.ts';
 import { serve, start, yodel } from '../support/process/command.ts';
+import { folderWithYodel } from '../support/shell.ts';
 
 const page = readFileSync(new URL('../../docs/clusters.md', import.meta.url), 'utf8');
 
@@ -66,6 +67,16 @@ describe.each(kinds)('%s with the access control of the page', (kind) => {
     );
   });
 
+  withBrokers('takes credentials from a pipe, which can be read only once', async () => {
+    const broker = await startGuarded(kind);
+    const command = `yodel serve chat --listen :0 --bus ${broker.url()} --bus-required --bus-credentials /dev/stdin`;
+    const server = start(['sh', '-c', `echo chat:secret | ${command}`], {
+      hasChildren: true,
+      env: { PATH: `${folderWithYodel()}:${process.env.PATH}` },
+    });
+    await server.saw(/listening on/);
+  });
+
   withBrokers('refuses what is outside the prefix, and the server says so and goes on', async () => {
     const broker = await startGuarded(kind);
     const server = await serve(['chat', '--bus', broker.url('chat:secret@'), '--bus-prefix', 'other']);
@@ -95,12 +106,34 @@ withBrokers(
     const urls = await Promise.all(servers.map(async ({ saw }) => (await saw(/metrics at (http:\S+)\/metrics/))[1]));
     const ready = async () => await Promise.all(urls.map(async (url) => (await fetch(`${url}/readyz`)).status));
     await expect.poll(ready).toEqual([200, 200]);
+    const connected = async () => await Promise.all(urls.map((url) => busMetric(`${url}/metrics`, 'connected')));
+    expect(await connected()).toEqual([[1], [1, 1]]);
     broker.signal('SIGKILL');
     await expect.poll(ready).toEqual([503, 503]);
     await broker.start();
     await expect.poll(ready, { timeout: 10_000 }).toEqual([200, 200]);
+    const reconnects = async () =>
+      await Promise.all(urls.map((url) => busMetric(`${url}/metrics`, 'reconnects_total')));
+    // After many requests the values may be a second old.
+    await expect.poll(reconnects).toEqual([[1], [1, 1]]);
+    for (const url of urls) {
+      for (const value of await busMetric(`${url}/metrics`, 'bytes_sent_total')) expect(value).toBeGreaterThan(0);
+    }
   },
 );
+
+/** The values of a metric of the bus: one for each worker, in their order. */
+async function busMetric(url: string, name: string): Promise<number[]> {
+  const text = await (await fetch(url)).text();
+  const values = [...text.matchAll(new RegExp(`^yodel_bus_${name}(?:\\{worker="(\\d)"\\})? (\\S+)$`, 'gm'))];
+  return values.sort(([, one = ''], [, two = '']) => one.localeCompare(two)).map(([, , value]) => Number(value));
+}
+
+test('without a bus there are no metrics of one', async () => {
+  const server = await serve(['chat', '--metrics', ':0']);
+  const [, url] = await server.saw(/metrics at (\S+)/);
+  expect(await (await fetch(url as string)).text()).not.toMatch(/^yodel_bus_/m);
+});
 
 describe('flags that cannot work', () => {
   const serveChat = (...args: string[]) => yodel(['serve', 'chat', '--listen', ':0', ...args]);

@@ -29,6 +29,7 @@ export class FakeBus implements Bus {
     return this.others.some((one) => one.followed.has(room));
   }
   publish(batch: BusBatch): void {
+    if (this.state === 'away') return;
     // Its bytes are valid only during this call.
     this.sent.push({ batch: { ...batch, bytes: Buffer.from(batch.bytes) } });
   }

@@ -11,7 +11,7 @@
 import { type Clock, realClock, type Timer } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { ownCopy } from '../../framing/slices.ts';
-import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName } from '../../rooms/bus.ts';
+import type { Bus, BusBatch, BusBeat, BusCounters, BusReceiver, BusState, MemberName } from '../../rooms/bus.ts';
 import type { Broker } from './broker.ts';
 import { BrokerLink, type BrokerLinkOwner, silent } from './link.ts';
 import { Nodes, type RemoteNode } from './nodes.ts';
@@ -82,6 +82,10 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
     this.#link = new BrokerLink(broker, this, clock);
   }
 
+  get counters(): BusCounters {
+    return this.#link.counters;
+  }
+
   get state(): BusState {
     if (!this.#link.isConnected) return 'away';
     return this.#link.isFull ? 'full' : 'ready';
@@ -122,7 +126,9 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
   publish(batch: BusBatch): void {
     // A node that has just begun to follow the room learns first where the sequence is.
     if (this.#changed.has(batch.room)) this.#tell();
-    if (!this.#publish(this.#subjects.ofRoom(batch.room), batchPacket(batch))) this.#tellSoon(batch.room);
+    if (this.#link.isConnected && this.#publish(this.#subjects.ofRoom(batch.room), batchPacket(batch))) return;
+    this.#link.counters.messagesUnsent += batch.count;
+    this.#tellSoon(batch.room);
   }
 
   beat({ last, sizes, names }: BusBeat): void {
@@ -158,6 +164,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
   }
 
   refused(reason: string): void {
+    this.#link.counters.refused++;
     const now = this.#clock.now();
     // What is not allowed is tried again every second.
     if (reason === this.#refused?.reason && now < this.#refused.at + repeatMs) return;

@@ -6,6 +6,7 @@
  * second, and one that takes longer than 5 s counts as a loss.
  */
 import type { Clock, Timer } from '../../clock.ts';
+import type { BusCounters } from '../../rooms/bus.ts';
 import type { Broker, BrokerConnection } from './broker.ts';
 
 /** The bus, as its link sees it. */
@@ -40,6 +41,18 @@ const portion = 1000;
 export class BrokerLink {
   /** Whether more than half of the limit waits. */
   isFull = false;
+  /** Of what passes here, and of what its owner counts. */
+  readonly counters: BusCounters = {
+    isConnected: false,
+    reconnects: 0,
+    packetsSent: 0,
+    bytesSent: 0,
+    packetsReceived: 0,
+    bytesReceived: 0,
+    bytesWaiting: 0,
+    messagesUnsent: 0,
+    refused: 0,
+  };
   readonly #broker: Broker;
   readonly #owner: BrokerLinkOwner;
   readonly #clock: Clock;
@@ -55,6 +68,7 @@ export class BrokerLink {
   #timer: Timer | undefined;
   #silence: Timer | undefined;
   #retryMs = minRetryMs;
+  #hasConnected = false;
   #isClosed = false;
 
   constructor(broker: Broker, owner: BrokerLinkOwner, clock: Clock) {
@@ -104,6 +118,8 @@ export class BrokerLink {
     if (waiting > 0 && waiting + size > this.#owner.limit) return false;
     this.#published += size;
     for (const packet of packets) this.#connection.publish(subject, packet);
+    this.counters.packetsSent += packets.length;
+    this.counters.bytesSent += size;
     this.#look();
     this.#roundTripSoon();
     return true;
@@ -117,6 +133,7 @@ export class BrokerLink {
     this.#opening?.abort();
     const connection = this.#connection;
     this.#connection = undefined;
+    this.counters.isConnected = false;
     if (!connection) return;
     const timer = this.#clock.after(roundTripMs, () => connection.abort());
     await connection.close();
@@ -144,7 +161,7 @@ export class BrokerLink {
     let lost: string | undefined;
     let connection: BrokerConnection | undefined;
     connection = await this.#broker.connect({
-      received: (packet) => this.#owner.received(packet),
+      received: (packet) => this.#received(packet),
       refused: (reason) => this.#owner.refused(reason),
       closed: (reason) => {
         lost = reason;
@@ -165,6 +182,9 @@ export class BrokerLink {
   #ready(connection: BrokerConnection): void {
     if (this.#isClosed) return connection.abort();
     this.#connection = connection;
+    this.counters.isConnected = true;
+    if (this.#hasConnected) this.counters.reconnects++;
+    this.#hasConnected = true;
     this.#published = 0;
     this.#taken = 0;
     this.#isUnderWay = false;
@@ -174,9 +194,16 @@ export class BrokerLink {
     this.#roundTripSoon();
   }
 
+  #received(packet: Buffer): void {
+    this.counters.packetsReceived++;
+    this.counters.bytesReceived += packet.length;
+    this.#owner.received(packet);
+  }
+
   #lost(reason: string): void {
     this.#connection?.abort();
     this.#connection = undefined;
+    this.counters.isConnected = false;
     this.#silence?.cancel();
     this.#timer?.cancel();
     this.#retry(reason);
@@ -229,6 +256,7 @@ export class BrokerLink {
 
   #look(): void {
     this.#owner.waiting(this.#waiting);
+    this.counters.bytesWaiting = this.#waiting;
     const isFull = this.#waiting > this.#owner.limit / 2;
     if (isFull === this.isFull) return;
     this.isFull = isFull;

@@ -1,7 +1,9 @@
 /** Checks the settings of `yodel serve` without listening. */
 import type { Address } from '../../address.ts';
+import type { BusSettings } from '../../bus/open.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
+import { busFlagNames } from '../bus-flags.ts';
 import { UsageError } from '../fail.ts';
 import { namesFiles, readWire } from '../wire.ts';
 import { listenOf } from './banner.ts';
@@ -13,6 +15,7 @@ import { type Certificates, readServerTls } from './tls/tls.ts';
 export interface CheckedSettings {
   readonly addresses: readonly Address[];
   readonly certificates: Certificates | undefined;
+  readonly bus: BusSettings | undefined;
 }
 
 /** Reads the files that the settings name, and checks all settings but the handler. @throws as {@link checkSettings} */
@@ -21,12 +24,12 @@ export async function readSettings(settings: ServeSettings): Promise<CheckedSett
   const certificates = await readServerTls(settings.flags, addresses, {
     isTranscript: settings.handler.endsWith('.transcript'),
   });
-  await checkSettings(settings, addresses, certificates?.tls);
-  return { addresses, certificates };
+  const { bus } = await checkSettings(settings, addresses, certificates?.tls);
+  return { addresses, certificates, bus };
 }
 
 /**
- * Checks addresses, networks, origins, framing, the address for metrics, and certificates. The handler is not loaded,
+ * Checks addresses, networks, origins, framing, the bus, the address for metrics, and certificates. The handler is not loaded,
  * because that would run it.
  *
  * @throws UsageError, YodelError for the first invalid setting
@@ -35,7 +38,7 @@ export async function checkSettings(
   { handler, flags }: ServeSettings,
   addresses: readonly Address[],
   tls: ServerTls | undefined,
-): Promise<void> {
+): Promise<Pick<CheckedSettings, 'bus'>> {
   // Files are loaded with the handler, because that runs their code.
   if (!namesFiles(flags)) await readWire(flags);
   for (const name of ['allow', 'deny', 'proxyProtocol'] as const) {
@@ -43,7 +46,7 @@ export async function checkSettings(
   }
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
   checkJournal(flags);
-  await checkBusFlags(flags);
+  const bus = await busOf(flags);
   readMockFlags(handler, flags);
   if (flags.control !== undefined) {
     (await import('./control/control.ts')).controlAddress(String(flags.control));
@@ -55,6 +58,7 @@ export async function checkSettings(
   }
   if (flags.metrics !== undefined) (await import('./metrics.ts')).metricsAddress(String(flags.metrics));
   if (tls) new (await import('../../transport/tls/acceptor.ts')).TlsAcceptor(tls);
+  return { bus };
 }
 
 /** Checks that origins can match: one that never does would only look like protection. */
@@ -69,20 +73,13 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   }
 }
 
-/** The flags that have no effect without a bus. */
-const busFlags = {
-  busPrefix: '--bus-prefix',
-  busCredentials: '--bus-credentials',
-  busCa: '--bus-ca',
-  busRequired: '--bus-required',
-} as const;
-
 /** The client libraries are loaded only with a bus. */
-async function checkBusFlags(flags: ServeSettings['flags']): Promise<void> {
-  if (flags.bus !== undefined) return void (await (await import('./bus.ts')).busFor(flags));
-  for (const [name, flag] of Object.entries(busFlags)) {
+async function busOf(flags: ServeSettings['flags']): Promise<BusSettings | undefined> {
+  if (flags.bus !== undefined) return await (await import('./bus.ts')).readServeBus(flags);
+  for (const [name, flag] of Object.entries({ ...busFlagNames, busRequired: '--bus-required' })) {
     if (flags[name] !== undefined) throw new UsageError(`${flag} needs --bus URL`);
   }
+  return undefined;
 }
 
 /** A journal has one order, which several processes could keep only by synchronizing on each message. */

@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { defaultLogRate } from '../../log/options.ts';
-import { processOptions, serverOptions, sessionOptions } from '../../options.ts';
+import { processOptions, serveLimits, serverOptions, sessionOptions } from '../../options.ts';
+import { addBusFlags, addBusServerFlags } from '../bus-flags.ts';
 import { addTable, collect, envName, rateOption } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
-import { addBusFlags } from './bus-flags.ts';
 import { withSeed } from './handler/fault-flags.ts';
 import { addHandlerFlags } from './handler/flags.ts';
 import { addMockFlags } from './handler/mock-flags.ts';
@@ -61,11 +61,27 @@ export function serveCommand(): Command {
   addServerTlsFlags(command);
   addAdmissionFlags(command);
   addJournalFlags(command);
-  addBusFlags(command);
-  addTable(command, 'Limits of a connection:', sessionOptions);
-  addTable(command, 'Limits of the server:', serverOptions);
+  addLimits(command);
   addTable(command, 'Processes:', processOptions);
   return command;
+}
+
+/** Adds the limits, those of rooms and of the bus together with what else is about them. */
+function addLimits(command: Command): void {
+  const isOfRooms = (name: string) => /room|history|join/i.test(name);
+  const isOfBus = (name: string) => name.startsWith('bus');
+  const isOther = (name: string) => !isOfRooms(name) && !isOfBus(name);
+  addTable(command, 'Rooms:', partOf(serveLimits, isOfRooms));
+  const several = 'Rooms over several machines:';
+  addBusFlags(command.optionsGroup(several));
+  addBusServerFlags(command);
+  addTable(command, several, partOf(serveLimits, isOfBus));
+  addTable(command, 'Limits of a connection:', partOf(sessionOptions, isOther));
+  addTable(command, 'Limits of the server:', partOf(serverOptions, isOther));
+}
+
+function partOf<Spec>(table: Readonly<Record<string, Spec>>, isIn: (name: string) => boolean): Record<string, Spec> {
+  return Object.fromEntries(Object.entries(table).filter(([name]) => isIn(name)));
 }
 
 /** Adds the flags for what is served, where, and by how many processes. */

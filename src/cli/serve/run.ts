@@ -35,7 +35,7 @@ async function reserveForHttp({ flags }: ServeSettings): Promise<void> {
 async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const { flags } = settings;
   const files = watchedFiles(settings);
-  const { addresses, certificates } = await readSettings(settings);
+  const { addresses, certificates, bus: busSettings } = await readSettings(settings);
   const outputs = openOutputs(logSettingsOf(settings));
   const { notify } = outputs;
   const metrics = await openMetrics(settings, () => local, notify);
@@ -44,7 +44,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     flags.journal === undefined
       ? undefined
       : await (await import('./journal.ts')).journalFor(settings, addresses, notify);
-  const bus = flags.bus === undefined ? undefined : await (await import('./bus.ts')).busFor(flags);
+  const bus = busSettings && (await import('./bus.ts')).busWith(busSettings);
   const watchdog = await watchdogFor(settings);
   const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
   const local: LocalServer = await startLocalServer(serving, {
@@ -83,7 +83,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     endLine: () => outputs.writeError(''),
   });
   printBanner(server.addresses, settings, certificates, notify);
-  if (bus) (await import('./bus.ts')).warnOfBus(flags, notify);
+  if (busSettings) (await import('./bus.ts')).warnOfBus(busSettings, notify);
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
     local.reload({ ...serving, settings: fresh, tls });

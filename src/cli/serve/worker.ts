@@ -98,7 +98,8 @@ async function start({ serving, log, collectsMetrics, descriptors, ...work }: Wo
 async function busOf({ settings, processes }: Serving, folder: string): Promise<Bus> {
   const { flags } = settings;
   if (flags.bus === undefined) return new Mesh({ folder, worker: number, workers: processes });
-  return await (await import('./bus.ts')).busFor(flags);
+  const { busWith, readServeBus } = await import('./bus.ts');
+  return busWith(await readServeBus(flags));
 }
 
 async function handle(command: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {

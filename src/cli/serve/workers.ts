@@ -34,7 +34,7 @@ const graceMs = 5000;
 /** Serves until a signal, then exits the process. */
 export async function serveWithWorkers(count: number, settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const files = watchedFiles(settings);
-  const { addresses: configured, certificates } = await readSettings(settings);
+  const { addresses: configured, certificates, bus } = await readSettings(settings);
   const descriptors = passedDescriptors();
   checkDescriptors(descriptors, configured.length);
   const log = logSettingsOf(settings);
@@ -90,7 +90,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     endLine: () => outputs.writeError(''),
   });
   printBanner(addresses, settings, certificates, notify);
-  if (settings.flags.bus !== undefined) (await import('./bus.ts')).warnOfBus(settings.flags, notify);
+  if (bus) (await import('./bus.ts')).warnOfBus(bus, notify);
   notify(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
   const apply = async (fresh: ServeSettings, tls: ServerTls | undefined) => {
     await workers.reload(workOf(fresh, tls));

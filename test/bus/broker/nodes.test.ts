@@ -99,6 +99,7 @@ describe('nodes', () => {
     expect(two.texts).toEqual(['still there']);
     expect(two.missed).toBe(0);
     expect(two.events.filter((event) => event.startsWith('refused'))).toHaveLength(3);
+    expect(two.bus.counters.refused).toBe(2 * packets.length);
   });
 });
 
@@ -114,6 +115,7 @@ describe('the broker', () => {
     broker.die();
     await settled();
     expect(one.bridge.state).toBe('away');
+    expect(one.bus.counters).toMatchObject({ isConnected: false, reconnects: 0 });
     one.send('a', '2', '3');
     await clock.advance(5000);
     broker.isDown = false;
@@ -123,6 +125,7 @@ describe('the broker', () => {
     await clock.advance(100);
     expect(two.texts).toEqual(['1', '(2 lost)', '4']);
     const connected = 'connected: a broker';
+    expect(one.bus.counters).toMatchObject({ isConnected: true, reconnects: 1, messagesUnsent: 2, refused: 0 });
     const reasons = ['it closed the connection', 'connection refused'].map((text) => `disconnected: a broker: ${text}`);
     expect(one.events).toEqual([connected, ...reasons, connected]);
   });
@@ -159,6 +162,7 @@ describe('the broker', () => {
     const received = two.texts.filter((text) => !text.startsWith('(')).length;
     expect(received).toBeGreaterThan(5);
     expect(received + two.missed).toBe(20);
+    expect(one.bus.counters).toMatchObject({ messagesUnsent: two.missed, bytesWaiting: 0, reconnects: 0 });
   });
 
   it('passes on messages that are longer than its packets', async () => {
@@ -173,6 +177,13 @@ describe('the broker', () => {
       await clock.advance(10);
     }
     expect(two.texts.map(({ length }) => length)).toEqual(sizes);
+    const { packetsSent, bytesSent } = one.bus.counters;
+    const { packetsReceived, bytesReceived } = two.bus.counters;
+    expect(bytesSent).toBeGreaterThan(sizes.reduce((sum, size) => sum + size));
+    expect([packetsReceived, bytesReceived]).toEqual([
+      packetsSent + two.bus.counters.packetsSent,
+      bytesSent + two.bus.counters.bytesSent,
+    ]);
   });
 });
 
