@@ -84,7 +84,8 @@ export interface RoomStore {
   /**
    * Reads a part of a history: about `maxBytes`, but at least one batch if there is one.
    *
-   * @param from `after`: from the batch with that place's message on, or, if it is not there, the oldest one after it.
+   * @param from `after`: from the batch with that place's message on, or, if it is not there, the oldest one after it. The batch with
+   *   the place does not count: at least one more follows it, if there is one, so that readers advance
    *   `newest`: the last batches, with at least that many messages. It is one read, also if they have more than `maxBytes`
    * @throws YodelError `YODEL_BUS_UNAVAILABLE`
    */
