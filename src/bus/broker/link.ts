@@ -4,6 +4,8 @@
  *
  * A broker that has stopped, or is behind a network that is cut, closes no connection. So there is a round trip at least once a
  * second, and one that takes longer than 5 s counts as a loss.
+ *
+ * A round trip also shows what the broker has taken. It costs both ends as much as a packet, so there is one for many of them.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { BusCounters } from '../../rooms/bus.ts';
@@ -27,6 +29,10 @@ export interface BrokerLinkOwner {
 
 /** How often a round trip is made when nothing is sent. */
 const roundTripMs = 1000;
+/** How soon when something has been sent. */
+const takenMs = 100;
+/** When more than this share of the limit may wait, it is made at once. */
+const takenShare = 1 / 8;
 /** A broker that takes longer for a round trip is away. */
 const silentMs = 5000;
 /** Why it is away then. */
@@ -63,9 +69,10 @@ export class BrokerLink {
   /** What has been published over this connection, and what of it the broker has taken, in bytes. */
   #published = 0;
   #taken = 0;
-  #isRoundTripDue = false;
   #isUnderWay = false;
+  /** For the next attempt to connect, or the next round trip, and how long after it was set. */
   #timer: Timer | undefined;
+  #timerMs = Number.POSITIVE_INFINITY;
   #silence: Timer | undefined;
   #retryMs = minRetryMs;
   #hasConnected = false;
@@ -86,9 +93,14 @@ export class BrokerLink {
     return this.#connection?.maxPacket ?? 0;
   }
 
-  /** How many bytes the broker has not taken. */
+  /** How many bytes the broker has not taken, as far as is known. */
   get #waiting(): number {
     return this.#published - this.#taken;
+  }
+
+  /** Whether so many bytes wait that it should be asked at once whether it has taken them. */
+  get #isMuch(): boolean {
+    return this.#waiting > this.#owner.limit * takenShare;
   }
 
   /** Resolves after the first attempt to connect. */
@@ -113,9 +125,9 @@ export class BrokerLink {
    */
   publish(subject: string, packets: readonly Buffer[]): boolean {
     if (!this.#connection) return false;
-    const waiting = this.#waiting;
     const size = packets.reduce((sum, { length }) => sum + length, 0);
-    if (waiting > 0 && waiting + size > this.#owner.limit) return false;
+    // The broker may long have taken a little that waits.
+    if (this.#isMuch && this.#waiting + size > this.#owner.limit) return false;
     this.#published += size;
     for (const packet of packets) this.#connection.publish(subject, packet);
     this.counters.packetsSent += packets.length;
@@ -188,7 +200,6 @@ export class BrokerLink {
     this.#published = 0;
     this.#taken = 0;
     this.#isUnderWay = false;
-    this.#isRoundTripDue = false;
     this.#retryMs = minRetryMs;
     this.#owner.connected();
     this.#roundTripSoon();
@@ -205,7 +216,6 @@ export class BrokerLink {
     this.#connection = undefined;
     this.counters.isConnected = false;
     this.#silence?.cancel();
-    this.#timer?.cancel();
     this.#retry(reason);
     this.#published = this.#taken;
     this.#look();
@@ -213,26 +223,36 @@ export class BrokerLink {
 
   #retry(reason: string): void {
     if (this.#isClosed) return;
-    this.#timer = this.#clock.after(this.#retryMs, () => void this.#connect());
+    this.#after(this.#retryMs, () => void this.#connect());
     this.#retryMs = Math.min(maxRetryMs, this.#retryMs * 2);
     this.#owner.disconnected(reason);
   }
 
-  /** One round trip for all that is published in this turn, one at a time. */
+  /** Sets the only timer. */
+  #after(ms: number, run: () => void): void {
+    this.#timer?.cancel();
+    this.#timerMs = ms;
+    this.#timer = this.#clock.after(ms, () => {
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      run();
+    });
+  }
+
+  /** One at a time. */
   #roundTripSoon(): void {
-    if (this.#isRoundTripDue) return;
-    this.#isRoundTripDue = true;
     if (this.#isUnderWay) return;
-    this.#clock.soon(() => this.#roundTrip());
+    if (this.#isMuch) return this.#roundTrip();
+    const ms = this.#waiting > 0 ? takenMs : roundTripMs;
+    if (ms < this.#timerMs) this.#after(ms, () => this.#roundTrip());
   }
 
   #roundTrip(): void {
     const connection = this.#connection;
-    this.#isRoundTripDue = false;
     if (!connection || this.#isUnderWay) return;
     const published = this.#published;
     this.#isUnderWay = true;
     this.#timer?.cancel();
+    this.#timerMs = Number.POSITIVE_INFINITY;
     this.#silence = this.#clock.deadline(silentMs, () => this.#lost(silent));
     const isOver = () => connection !== this.#connection;
     connection.roundTrip().then(
@@ -250,8 +270,7 @@ export class BrokerLink {
     this.#isUnderWay = false;
     this.#taken = published;
     this.#look();
-    if (this.#isRoundTripDue) this.#roundTrip();
-    else this.#timer = this.#clock.after(roundTripMs, () => this.#roundTrip());
+    this.#roundTripSoon();
   }
 
   #look(): void {

@@ -55,6 +55,8 @@ class RedisConnection implements BrokerConnection {
   readonly #publisher: Redis;
   readonly #subscriber: Redis;
   #isOpen = true;
+  /** Something was published in this turn. */
+  #isJoining = false;
   /** Why the connection was lost, as far as it was reported. */
   #reason = 'it closed the connection';
 
@@ -92,6 +94,7 @@ class RedisConnection implements BrokerConnection {
 
   publish(subject: string, packet: Buffer): void {
     this.#report(this.#publisher.publish(subject, packet));
+    if (!this.#isJoining) this.#joinWrites();
   }
 
   async roundTrip(): Promise<void> {
@@ -111,6 +114,20 @@ class RedisConnection implements BrokerConnection {
     this.#isOpen = false;
     this.#publisher.disconnect();
     this.#subscriber.disconnect();
+  }
+
+  /**
+   * The client library writes each command on its own. The first one of a turn is sent at once, and what follows, such as that of other
+   * rooms, in one write at its end: a write costs twice as much as the rest.
+   */
+  #joinWrites(): void {
+    const { stream } = this.#publisher;
+    this.#isJoining = true;
+    stream.cork();
+    queueMicrotask(() => {
+      this.#isJoining = false;
+      stream.uncork();
+    });
   }
 
   #report(command: Promise<unknown>): void {
