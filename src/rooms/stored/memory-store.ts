@@ -7,7 +7,8 @@ import { longestDuration } from '../../options.ts';
 import { Queue } from '../../queue.ts';
 import type { BatchName, NewBatch, Place, RoomStore, StoredBatch, StoredRange, StoreReceiver } from './store.ts';
 
-const maxBatch = 1_048_576;
+/** As long as a page of a journal. */
+const maxBatch = 8_388_608;
 /** What a batch and a room take besides bytes and names: measured on both runtimes, and rounded up. */
 const batchCost = 512;
 const roomCost = 512;
@@ -45,6 +46,10 @@ export class MemoryStore implements RoomStore {
 
   start(receiver: StoreReceiver): void {
     this.#receiver = receiver;
+  }
+
+  async followed(): Promise<void> {
+    if (this.#isClosed) throw unavailable();
   }
 
   /** Calls {@link StoreReceiver.stored} before it returns. */
@@ -177,17 +182,20 @@ class StoredRoom {
     let bytes = 0;
     for (let index = this.#indexOf(number); index < this.#batches.length; index++) {
       const batch = this.#batches.at(index) as KeptBatch;
-      bytes += batch.bytes.length;
-      if (found.length > 0 && bytes > maxBytes) break;
+      // The one with that message does not count, so that readers advance.
+      if (batch.first > number) {
+        if (bytes > 0 && bytes + batch.bytes.length > maxBytes) break;
+        bytes += batch.bytes.length;
+      }
       found.push(batch);
     }
     return found;
   }
 
-  /** The last batches, with at least that many messages. */
+  /** The last batches, with at least that many messages, and always the last one. */
   newest(count: number): KeptBatch[] {
     const found: KeptBatch[] = [];
-    let missing = count;
+    let missing = Math.max(count, 1);
     for (let index = this.#batches.length - 1; index >= 0 && missing > 0; index--) {
       const batch = this.#batches.at(index) as KeptBatch;
       found.push(batch);

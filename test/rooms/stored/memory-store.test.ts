@@ -1,10 +1,28 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../../src/rooms/stored/memory-store.ts';
 import { beginning, type Place, type StoredBatch, type StoreLimits } from '../../../src/rooms/stored/store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { recording, testStore } from './conformance.ts';
 
 const unlimited: StoreLimits = { storedMessages: 0, storedAge: 0, storedBytes: 0 };
 const everything = { after: beginning };
+
+describe('a store in memory', () =>
+  testStore({
+    isShared: false,
+    async start() {
+      const clock = new FakeClock();
+      return {
+        async open(limits = {}) {
+          const store = new MemoryStore(clock);
+          const { receiver, ...rest } = recording(limits);
+          store.start(receiver);
+          return { store, ...rest, follow: () => store.followed() };
+        },
+        pass: (ms) => clock.advance(ms),
+      };
+    },
+  }));
 
 function opened(limits: Partial<StoreLimits> = {}) {
   const clock = new FakeClock();
