@@ -41,8 +41,12 @@ export interface BrokerConnection {
 
 /** What a connection reports. */
 export interface BrokerReceiver {
-  /** The packet is not changed later. It may have been published by this connection itself. */
-  received(packet: Buffer): void;
+  /**
+   * The packet is not changed later. It may have been published by this connection itself.
+   *
+   * @param at of a stored batch: where the broker has it, if it knows
+   */
+  received(packet: Buffer, at?: number): void;
   /** The broker has refused something, such as a subject for which there is no permission; the connection remains. */
   refused(reason: string): void;
   /** The connection is lost. */

@@ -19,7 +19,8 @@ export interface BrokerLinkOwner {
   connected(): void;
   /** There is none any more, or the first attempt has failed. */
   disconnected(reason: string): void;
-  received(packet: Buffer): void;
+  /** See `BrokerReceiver.received`. */
+  received(packet: Buffer, at?: number): void;
   refused(reason: string): void;
   /** {@link BrokerLink.isFull} has changed. */
   fullnessChanged(): void;
@@ -173,7 +174,7 @@ export class BrokerLink {
     let lost: string | undefined;
     let connection: BrokerConnection | undefined;
     connection = await this.#broker.connect({
-      received: (packet) => this.#received(packet),
+      received: (packet, at) => this.#received(packet, at),
       refused: (reason) => this.#owner.refused(reason),
       closed: (reason) => {
         lost = reason;
@@ -205,10 +206,10 @@ export class BrokerLink {
     this.#roundTripSoon();
   }
 
-  #received(packet: Buffer): void {
+  #received(packet: Buffer, at?: number): void {
     this.counters.packetsReceived++;
     this.counters.bytesReceived += packet.length;
-    this.#owner.received(packet);
+    this.#owner.received(packet, at);
   }
 
   #lost(reason: string): void {

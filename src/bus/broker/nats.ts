@@ -1,7 +1,15 @@
-/** NATS as a broker: core publish and subscribe. */
-import type { ConnectionOptions, NatsConnection, Subscription } from '@nats-io/transport-node';
+/** NATS as a broker: core publish and subscribe, and histories in JetStream. */
+import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { StoreLimits } from '../../rooms/stored/store.ts';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
+import { NatsHistory } from './nats-history.ts';
+import { NatsRequests } from './nats-requests.ts';
+import { NatsStream } from './nats-stream.ts';
+import { NatsTurns } from './nats-turns.ts';
+import type { Subjects } from './subjects.ts';
+
+type Library = typeof import('@nats-io/transport-node');
 
 /** What a packet takes besides its bytes. */
 const overhead = 1024;
@@ -10,9 +18,9 @@ const overhead = 1024;
 export class NatsBroker implements Broker {
   readonly name: string;
   readonly #address: BrokerAddress;
-  readonly #library: typeof import('@nats-io/transport-node');
+  readonly #library: Library;
 
-  constructor(address: BrokerAddress, library: typeof import('@nats-io/transport-node')) {
+  constructor(address: BrokerAddress, library: Library) {
     this.#address = address;
     this.#library = library;
     this.name = `NATS at ${address.host}:${address.port}`;
@@ -25,7 +33,7 @@ export class NatsBroker implements Broker {
       ...natsOptions(this.#address),
       ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(credentials)) }),
     });
-    return new NatsBrokerConnection(connection, receiver);
+    return new NatsBrokerConnection(connection, this.#library, receiver);
   }
 }
 
@@ -46,12 +54,16 @@ function natsOptions({ host, port, user, password, token, tls }: BrokerAddress):
 
 class NatsBrokerConnection implements BrokerConnection {
   readonly #connection: NatsConnection;
+  readonly #library: Library;
   readonly #receiver: BrokerReceiver;
+  /** For histories. */
+  #requests: NatsRequests | undefined;
   readonly #subscriptions = new Map<string, Subscription>();
   #isOpen = true;
 
-  constructor(connection: NatsConnection, receiver: BrokerReceiver) {
+  constructor(connection: NatsConnection, library: Library, receiver: BrokerReceiver) {
     this.#connection = connection;
+    this.#library = library;
     this.#receiver = receiver;
     void this.#watch();
     void connection.closed().then((error) => this.#closed(error ? error.message : 'it closed the connection'));
@@ -86,8 +98,17 @@ class NatsBrokerConnection implements BrokerConnection {
     return this.#connection.flush();
   }
 
-  openHistory(): Promise<BrokerHistory> {
-    return Promise.reject(new Error('not yet'));
+  async openHistory(subjects: Subjects, limits: StoreLimits): Promise<BrokerHistory> {
+    this.#requests ??= new NatsRequests(this.#connection, this.#library, subjects.prefix);
+    const stream = new NatsStream(this.#requests, subjects, limits, () => this.#connection.info?.version ?? '');
+    await stream.open();
+    const turns = new NatsTurns((room) => this.publish(subjects.turns, Buffer.from(room)));
+    this.#connection.subscribe(subjects.turns, {
+      callback: (error, message) => {
+        if (!error) turns.asked(message.string());
+      },
+    });
+    return new NatsHistory(stream, turns, () => this.maxPacket);
   }
 
   async close(): Promise<void> {
@@ -97,29 +118,41 @@ class NatsBrokerConnection implements BrokerConnection {
 
   abort(): void {
     this.#isOpen = false;
+    this.#requests?.close('the connection is closed');
     void this.#connection.close();
   }
 
   #subscribe(subject: string): Subscription {
-    const callback = (error: Error | null, message: { readonly data: Uint8Array }) => {
+    const callback = (error: Error | null, message: Msg) => {
       if (!this.#isOpen) return;
       if (error) return this.#receiver.refused(error.message);
       const { buffer, byteOffset, length } = message.data;
-      this.#receiver.received(Buffer.from(buffer, byteOffset, length));
+      this.#receiver.received(Buffer.from(buffer, byteOffset, length), sequenceOf(message));
     };
     return this.#connection.subscribe(subject, { callback });
   }
 
   /** Errors that concern one command come here. */
   async #watch(): Promise<void> {
+    const { PermissionViolationError } = this.#library;
     for await (const status of this.#connection.status()) {
-      if (status.type === 'error' && this.#isOpen) this.#receiver.refused(status.error.message);
+      if (status.type !== 'error' || !this.#isOpen) continue;
+      const { error } = status;
+      if (error instanceof PermissionViolationError && this.#requests?.refused(error.subject, error)) continue;
+      this.#receiver.refused(error.message);
     }
   }
 
   #closed(reason: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#requests?.close(reason);
     this.#receiver.closed(reason);
   }
+}
+
+/** Where JetStream has what it passes on. */
+function sequenceOf({ headers }: Msg): number | undefined {
+  const sequence = Number(headers?.get('Nats-Sequence'));
+  return Number.isSafeInteger(sequence) && sequence > 0 ? sequence : undefined;
 }

@@ -26,6 +26,20 @@ export class Subjects {
   ofHistory(room: string): string {
     return `${this.prefix}.store.${escapedName(room)}`;
   }
+
+  /** NATS: the subjects of all histories, and where a message of each is passed on; see {@link ofRoom}. */
+  get histories(): string {
+    return `${this.prefix}.store.*`;
+  }
+
+  get republished(): string {
+    return `${this.#rooms}{{wildcard(1)}}`;
+  }
+
+  /** NATS: where nodes ask each other for their turn to append to a room. */
+  get turns(): string {
+    return `${this.prefix}.turns`;
+  }
 }
 
 function escapedName(room: string): string {

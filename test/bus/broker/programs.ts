@@ -1,4 +1,5 @@
 /** Real brokers for tests. */
+import { mkdirSync, rmSync } from 'node:fs';
 import { temporaryFolder } from '../../support/files.ts';
 import { freePort } from '../../support/ports.ts';
 import { type Running, start } from '../../support/process/command.ts';
@@ -22,6 +23,12 @@ const programs = {
   ],
 };
 
+/** What makes each broker keep data in a folder. */
+const keeping = {
+  redis: (folder: string) => ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always'],
+  nats: (folder: string) => ['-js', '-sd', folder],
+};
+
 export const kinds: readonly ('redis' | 'nats')[] = ['redis', 'nats'];
 
 /** A broker that can be killed and started again. */
@@ -29,17 +36,29 @@ export class BrokerProgram {
   readonly kind: keyof typeof programs;
   readonly port: number;
   readonly #more: readonly string[];
+  /** Where it keeps data. */
+  readonly #folder: string | undefined;
   #running!: Running;
 
-  private constructor(kind: keyof typeof programs, port: number, more: readonly string[]) {
+  private constructor(kind: keyof typeof programs, port: number, more: readonly string[], folder: string | undefined) {
     this.kind = kind;
     this.port = port;
     this.#more = more;
+    this.#folder = folder;
   }
 
   /** @param more further arguments */
   static async start(kind: keyof typeof programs, more: readonly string[] = []): Promise<BrokerProgram> {
-    const broker = new BrokerProgram(kind, await freePort(), more);
+    return await BrokerProgram.#start(kind, more, undefined);
+  }
+
+  /** One that keeps data on disk: histories of rooms. */
+  static async startWithStore(kind: keyof typeof programs, more: readonly string[] = []): Promise<BrokerProgram> {
+    return await BrokerProgram.#start(kind, more, temporaryFolder());
+  }
+
+  static async #start(kind: keyof typeof programs, more: readonly string[], folder: string | undefined) {
+    const broker = new BrokerProgram(kind, await freePort(), more, folder);
     await broker.start();
     return broker;
   }
@@ -52,13 +71,18 @@ export class BrokerProgram {
   async start(): Promise<void> {
     const [[program, ...given], ready] = programs[this.kind](this.port);
     const folder = this.kind === 'redis' ? ['--dir', temporaryFolder()] : [];
-    this.#running = start([program, ...given, ...folder, ...this.#more]);
+    const data = this.#folder === undefined ? folder : keeping[this.kind](this.#folder);
+    this.#running = start([program, ...given, ...data, ...this.#more]);
     await this.#running.saw(ready);
   }
 
-  /** kill -9, and starts it again. */
-  async restart(): Promise<void> {
+  /** kill -9, and starts it again, with the data that it keeps, if any. */
+  async restart(kind: 'with data' | 'without data' = 'with data'): Promise<void> {
     await this.#running.stop('SIGKILL');
+    if (kind === 'without data' && this.#folder !== undefined) {
+      rmSync(this.#folder, { recursive: true });
+      mkdirSync(this.#folder);
+    }
     await this.start();
   }
 
