@@ -13,6 +13,7 @@
 import type { YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { Group } from './group.ts';
+import type { HistoryBatch, HistoryPlace } from './histories/table.ts';
 import type { WriterOrder } from './writer.ts';
 
 /** The interval at which a full disk or a lock is probed. */
@@ -36,6 +37,8 @@ class PendingGroup {
   replies = 0;
   /** Whether the group must be sent. A group of replies alone is sent only after `repliesWaitMs`. */
   isDue = false;
+  /** Where what rooms store was appended, once it is. */
+  places: readonly HistoryPlace[] = [];
 
   constructor(maxMessage: number) {
     this.group = new Group(maxMessage);
@@ -110,6 +113,15 @@ export class GroupCommit {
     return done;
   }
 
+  /** Commits a batch that a room stores. */
+  async store(batch: HistoryBatch): Promise<HistoryPlace> {
+    const pending = this.#current;
+    const index = pending.group.stored.length;
+    pending.group.store(batch);
+    await this.commit();
+    return pending.places[index] as HistoryPlace;
+  }
+
   /** `count` replies were added to {@link group}. They are committed with the next message, or shortly. */
   commitReplies(count: number): void {
     this.#current.replies += count;
@@ -124,17 +136,23 @@ export class GroupCommit {
     this.#sendNow();
   }
 
-  /** The thread has handled `groups` groups: they are written, or refused with a temporary error. */
-  settle(groups: number, error: YodelError | undefined): void {
+  /**
+   * The thread has handled `groups` groups: they are written, or refused with a temporary error.
+   *
+   * @param places where what rooms store was appended
+   */
+  settle(groups: number, error: YodelError | undefined, places: readonly HistoryPlace[] = []): void {
     const wasRefusing = this.#isRefusing;
     this.#isRefusing = error !== undefined;
-    let messages = 0;
+    let [messages, stored] = [0, 0];
     for (let settled = 0; settled < groups; settled++) {
       const pending = this.#sent.shift();
       if (!pending) return;
       this.#sentBytes -= pending.group.size;
       messages += pending.group.count;
       if (error) this.#carryOver(pending);
+      else pending.places = places.slice(stored, stored + pending.group.stored.length);
+      stored += pending.group.stored.length;
       pending.settle(error);
     }
     this.#expected = Math.min(messages + this.#current.group.count, enoughMessages);

@@ -4,6 +4,7 @@ import { asBuffer, type Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import { isSameEnding, unusualEnding } from '../transcript/ending.ts';
+import type { HistoryBatch } from './histories/table.ts';
 import type { Direction } from './journal.ts';
 
 /** A session whose first message is in this group. */
@@ -52,6 +53,8 @@ export interface GroupData {
   readonly ended: readonly SessionEnded[];
   /** Replies not recorded since the last group. */
   readonly missed: number;
+  /** What rooms store. Each has memory of its own. */
+  readonly stored: readonly HistoryBatch[];
 }
 
 /** The length of an entry in `runs`. */
@@ -73,24 +76,36 @@ export class Group implements ByteOutput {
   readonly ended: SessionEnded[] = [];
   /** Replies that are not recorded. */
   missed = 0;
+  readonly #stored: HistoryBatch[] = [];
+  #storedSize = 0;
 
   /** @param maxMessage the number of bytes of a message to record; 0: all */
   constructor(maxMessage: number) {
     this.#maxMessage = maxMessage;
   }
 
-  /** The number of messages. */
+  /** The number of messages, and of batches that rooms store. */
   get count(): number {
-    return this.#count;
+    return this.#count + this.#stored.length;
   }
 
-  /** The size of all headers and payloads, in bytes. */
+  /** The size of all of them, in bytes. */
   get size(): number {
-    return this.#size;
+    return this.#size + this.#storedSize;
   }
 
   get isEmpty(): boolean {
-    return this.#count === 0 && this.ended.length === 0 && this.missed === 0;
+    return this.count === 0 && this.ended.length === 0 && this.missed === 0;
+  }
+
+  get stored(): readonly HistoryBatch[] {
+    return this.#stored;
+  }
+
+  /** Adds a batch that a room stores. */
+  store(batch: HistoryBatch): void {
+    this.#stored.push(batch);
+    this.#storedSize += batch.bytes.length;
   }
 
   /**
@@ -133,6 +148,7 @@ export class Group implements ByteOutput {
       begun: this.begun,
       ended: this.ended,
       missed: this.missed,
+      stored: this.#stored,
     };
   }
 

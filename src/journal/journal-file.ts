@@ -1,8 +1,10 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
+import type { StoreLimits } from '../rooms/stored/store.ts';
 import { checkSchema, checkSqlite, migrations, prepareFile, primaryCode, resultCode, schema } from './database.ts';
 import type { GroupData } from './group.ts';
+import { type HistoryPlace, HistoryTable, historySchema, limitsWithin } from './histories/table.ts';
 import { Insertion } from './insertion.ts';
 import type { Durability } from './journal.ts';
 import { lockJournal, refuseHardLinks } from './lock.ts';
@@ -45,6 +47,7 @@ export class JournalFile {
   readonly #retention: Retention;
   readonly #segments: SegmentTable;
   readonly #insertion: Insertion;
+  readonly #histories: HistoryTable;
   readonly #run: number;
   /** Messages committed after the last segment. */
   #segment: Segment;
@@ -74,7 +77,8 @@ export class JournalFile {
       this.#segment = openSegment(database, settings);
       this.#segments = new SegmentTable(database);
       this.#insertion = new Insertion(database);
-      this.#retention = new Retention(database, settings, this.#run);
+      this.#histories = new HistoryTable(database);
+      this.#retention = new Retention(database, settings, this.#run, this.#histories);
       this.#statements = prepareStatements(database);
       this.#identity = this.#readIdentity();
     } catch (error) {
@@ -89,8 +93,23 @@ export class JournalFile {
     return maxSize === 0 ? Number.POSITIVE_INFINITY : Math.max(leastLogLimit, maxSize / 2);
   }
 
-  /** Writes groups. Returns when all of them are as durable as configured. @throws errors of SQLite */
-  commit(groups: readonly GroupData[]): void {
+  /** Whether the last commit has left histories that exceed their limits. */
+  get hasMoreToTrim(): boolean {
+    return this.#histories.isBehind;
+  }
+
+  limitHistories(limits: StoreLimits): void {
+    this.#histories.limit(limitsWithin(limits, this.#limits.maxAge));
+  }
+
+  /**
+   * Writes groups. Returns when all of them are as durable as configured.
+   *
+   * @returns where it has appended what rooms store
+   * @throws errors of SQLite
+   */
+  commit(groups: readonly GroupData[]): HistoryPlace[] {
+    const places: HistoryPlace[] = [];
     const next = new Segment(this.#segment.last + 1, this.#limits);
     const { isFull } = this.#segment;
     const isUsed = (session: number) => next.has(session) || (!isFull && this.#segment.has(session));
@@ -98,22 +117,30 @@ export class JournalFile {
     this.#statements.beginTransaction.run();
     try {
       if (isFull) this.#segments.insert(this.#segment);
-      for (const group of groups) this.#write(group, next);
+      for (const group of groups) this.#write(group, next, places);
+      this.#histories.trim();
       this.#retention.trim(next.last - next.first + 1, isUsed);
       for (const { session } of groups.flatMap(({ ended }) => ended)) {
         if (!isUsed(session)) this.#retention.forget(session);
       }
+      this.#histories.save();
       this.#statements.commitTransaction.run();
     } catch (error) {
       // SQLite has already rolled back when the disk is full.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.#histories.rolledBack();
       throw error;
     }
+    this.#histories.committed();
     if (this.#readIdentity() !== this.#identity) throw new Error('the file was removed or replaced');
     if (isFull) this.#segment = next;
     else this.#segment.join(next);
-    for (const { bytes } of groups) this.#writtenBytes += bytes.length;
+    for (const { bytes, stored } of groups) {
+      this.#writtenBytes += bytes.length;
+      for (const batch of stored) this.#writtenBytes += batch.bytes.length;
+    }
     this.#writtenBytes += minPages * pageSize;
+    return places;
   }
 
   /** Succeeds when the disk has space and the file is not locked. @throws errors of SQLite */
@@ -165,7 +192,7 @@ export class JournalFile {
     this.#lock.close();
   }
 
-  #write(group: GroupData, segment: Segment): void {
+  #write(group: GroupData, segment: Segment, places: HistoryPlace[]): void {
     const { beginSession, endSession, addMissed } = this.#statements;
     for (const { session, peer, local, framing, replyFraming, protocol, began } of group.begun) {
       beginSession.run(session, this.#run, peer, local, framing, began, replyFraming, protocol);
@@ -173,6 +200,7 @@ export class JournalFile {
     this.#insertion.insert(group, segment);
     for (const { session, ended, endedBy, error } of group.ended) endSession.run(ended, endedBy, error, session);
     if (group.missed > 0) addMissed.run(group.missed);
+    for (const batch of group.stored) places.push(this.#histories.append(batch));
   }
 
   /** The inodes of the file and its log. If they change, commits go to a deleted file and are lost. */
@@ -192,8 +220,8 @@ function openDatabase(file: string, durability: Durability): DatabaseSync {
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${leastLogLimit}`,
   );
-  const change = version === 0 ? schema : migrations[version];
-  if (change !== undefined) database.exec(`BEGIN; ${change}; COMMIT`);
+  const change = version === 0 ? schema : (migrations[version] ?? '');
+  database.exec(`BEGIN; ${change} ${historySchema} COMMIT`);
   return database;
 }
 

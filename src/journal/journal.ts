@@ -7,6 +7,7 @@
 import type { YodelError } from '../errors.ts';
 import type { MessageKind } from '../framing/frames.ts';
 import type { Batch } from '../framing/message.ts';
+import type { RoomStore, StoreOwner } from '../rooms/stored/store.ts';
 import type { Journaled, SessionJournal } from '../session/journaling.ts';
 import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';
 
@@ -139,11 +140,13 @@ export interface JournalReader {
 }
 
 /** A journal that a server writes to. It can be read at the same time. */
-export interface Journal extends SessionJournal, JournalReader {
+export interface Journal extends SessionJournal, StoreOwner, JournalReader {
   readonly durability: Durability;
   /** See {@link SessionJournal}. */
   append(session: Journaled, batch: Batch): Promise<void>;
   readonly subscriber: Subscriber;
+  /** The histories of rooms that a server with this journal stores: they are as durable as its messages. Servers call it. */
+  openStore(): RoomStore;
   /** Bytes not written yet. */
   readonly pendingBytes: number;
   /** Whether messages are currently refused, because the last attempt to write found the disk full or the file locked. */

@@ -1,9 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { HistoryTable } from './histories/table.ts';
 
 /** The age is checked in every 16th commit, unless there is more to delete. */
 const checkEvery = 16;
 /** The maximum number of segments to delete in one commit, so that it stays short. */
 const maxAtOnce = 8;
+
+/** The histories of rooms may take this share of the size. What is above it is removed before messages are. */
+const historiesShare = 1 / 2;
+/** When histories must be smaller, this share of the size is removed at once, as of messages. */
+const historiesAtOnce = 1 / 8;
 
 /** Limits in bytes and milliseconds; 0: no limit. */
 export interface RetentionLimits {
@@ -21,6 +27,7 @@ interface OldestSegment {
 export class Retention {
   readonly #limits: RetentionLimits;
   readonly #run: number;
+  readonly #histories: HistoryTable;
   readonly #used: StatementSync;
   readonly #oldest: StatementSync;
   readonly #deleteMessages: StatementSync;
@@ -36,9 +43,10 @@ export class Retention {
   #isBehind = true;
 
   /** @param run the number of this run: only its sessions can be open */
-  constructor(database: DatabaseSync, limits: RetentionLimits, run: number) {
+  constructor(database: DatabaseSync, limits: RetentionLimits, run: number, histories: HistoryTable) {
     this.#limits = limits;
     this.#run = run;
+    this.#histories = histories;
     this.#used = database.prepare(
       'SELECT (page_count - freelist_count) * page_size AS used FROM pragma_page_count, pragma_freelist_count, pragma_page_size',
     );
@@ -70,8 +78,13 @@ export class Retention {
     for (let segments = 0; this.#isBehind && segments < maxAtOnce; segments++) {
       const oldest = this.#oldest.get() as OldestSegment | undefined;
       const isTooOld = oldest !== undefined && maxAge > 0 && oldest.latest < Date.now() - maxAge;
-      this.#isBehind = oldest !== undefined && (isTooOld || this.#isTooLarge);
-      if (oldest && this.#isBehind) this.#delete(oldest, isUsed);
+      const isTooLarge = this.#isTooLarge;
+      if (isTooLarge && (!oldest || this.#histories.bytes > maxSize * historiesShare))
+        this.#isBehind = this.#histories.removeOldest(maxSize * historiesAtOnce);
+      else {
+        this.#isBehind = oldest !== undefined && (isTooOld || isTooLarge);
+        if (oldest && this.#isBehind) this.#delete(oldest, isUsed);
+      }
     }
   }
 

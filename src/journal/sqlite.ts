@@ -10,10 +10,12 @@ import { type Observation, observe, type Protocol, protocolOf } from '../framing
 import { raw } from '../framing/raw.ts';
 import { type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../option-values.ts';
 import { journalOptions } from '../options.ts';
+import type { RoomStore } from '../rooms/stored/store.ts';
 import type { Journaled } from '../session/journaling.ts';
 import type { PublishedMessage, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { asRead, namesOf, recordedAddress } from '../transcript/wire.ts';
 import { GroupCommit } from './group-commit.ts';
+import { JournalStores } from './histories/store.ts';
 import type {
   Direction,
   Durability,
@@ -117,6 +119,7 @@ class SqliteJournal implements Journal {
   readonly #file: string;
   readonly #recordsReplies: boolean;
   readonly #commits: GroupCommit;
+  readonly #stores: JournalStores;
   readonly #port: MessagePort;
   readonly #opened = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<YodelError>();
@@ -149,6 +152,7 @@ class SqliteJournal implements Journal {
     const { port1, port2: port } = new MessageChannel();
     this.#port = port1;
     this.#commits = new GroupCommit((order, transfer) => this.#send(order, transfer), maxMessage, onRefusing);
+    this.#stores = this.#createStores(maxAge);
     const settings: WriterSettings = { file: this.#file, name, durability, maxSize, maxAge, port };
     const thread = new Worker(program, { workerData: settings, transferList: [port] });
     thread.on('message', (answer: WriterAnswer) => this.#receive(answer));
@@ -173,15 +177,18 @@ class SqliteJournal implements Journal {
   }
 
   append(session: Journaled, batch: Batch): Promise<void> {
-    if (this.failure) return Promise.reject(this.failure);
-    if (this.#isClosing)
-      return Promise.reject(new YodelError('YODEL_JOURNAL_FAILED', `the journal ${this.#file} is closed`));
+    const ended = this.#ended;
+    if (ended) return Promise.reject(ended);
     const state = this.#stateOf(session);
     this.#add(state, 'in', batch);
     if (state.observesRequests) for (const slice of batch.slices) readAll(state.observation?.requests, slice);
     const done = this.#commits.commit();
     const waits = this.durability !== 'off' || this.isRefusing || this.pendingBytes > maxAhead;
     return waits ? done : Promise.resolve();
+  }
+
+  openStore(): RoomStore {
+    return this.#stores.open();
   }
 
   async *read(query: JournalQuery = {}): AsyncGenerator<Entry> {
@@ -216,6 +223,7 @@ class SqliteJournal implements Journal {
     if (!this.#isClosing) {
       this.#isClosing = true;
       this.#closing.abort();
+      this.#stores.close();
       for (const session of this.#sessions.keys()) this.#endSession(session, undefined);
       this.#endRooms();
       this.#commits.flush();
@@ -226,6 +234,25 @@ class SqliteJournal implements Journal {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Why nothing more is recorded. */
+  get #ended(): YodelError | undefined {
+    if (!this.#isClosing) return this.failure;
+    return this.failure ?? new YodelError('YODEL_JOURNAL_FAILED', `the journal ${this.#file} is closed`);
+  }
+
+  #createStores(maxAge: number): JournalStores {
+    const ended = () => this.#ended;
+    return new JournalStores({
+      file: this.#file,
+      maxAge,
+      get ended() {
+        return ended();
+      },
+      store: (batch) => this.#commits.store(batch),
+      limit: (limits) => this.#send({ limit: limits }),
+    });
   }
 
   #add({ number, protocol }: SessionState, direction: Direction, batch: Batch): void {
@@ -333,7 +360,7 @@ class SqliteJournal implements Journal {
       this.#opened.resolve();
     } else if ('refused' in answer) {
       this.#opened.reject(new YodelError(answer.refused.code, answer.refused.message));
-    } else if ('committed' in answer) this.#commits.settle(answer.committed, undefined);
+    } else if ('committed' in answer) this.#commits.settle(answer.committed, undefined, answer.places);
     else if ('closed' in answer) this.#closed.resolve();
     else {
       const { kind, code, message } = answer.fault;

@@ -4,8 +4,10 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, fileErrorReason, YodelError } from '../errors.ts';
+import type { StoreLimits } from '../rooms/stored/store.ts';
 import { damaged, primaryCode, readingError, resultCode } from './database.ts';
 import type { GroupData } from './group.ts';
+import type { HistoryPlace } from './histories/table.ts';
 import { JournalFile, type JournalFileSettings } from './journal-file.ts';
 
 /** The thread's settings. */
@@ -15,7 +17,11 @@ export interface WriterSettings extends JournalFileSettings {
 }
 
 /** An order to the thread. */
-export type WriterOrder = { readonly commit: GroupData } | { readonly probe: true } | { readonly close: true };
+export type WriterOrder =
+  | { readonly commit: GroupData }
+  | { readonly probe: true }
+  | { readonly limit: StoreLimits }
+  | { readonly close: true };
 
 /** The reason why a group was not written: `passing` if a later attempt may succeed, else `fatal`. */
 export interface WriterFault {
@@ -24,11 +30,14 @@ export interface WriterFault {
   readonly message: string;
 }
 
-/** An answer of the thread. `committed` and `groups` are numbers of groups; each group is answered once, in order. */
+/**
+ * An answer of the thread. `committed` and `groups` are numbers of groups; each group is answered once, in order. `places` are those of
+ * what rooms store.
+ */
 export type WriterAnswer =
   | { readonly opened: { readonly nextSession: number } }
   | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
-  | { readonly committed: number }
+  | { readonly committed: number; readonly places: readonly HistoryPlace[] }
   | { readonly fault: WriterFault; readonly groups: number }
   | { readonly closed: WriterFault | undefined };
 
@@ -41,14 +50,14 @@ class WriterThread {
   readonly #file: JournalFile;
   readonly #settings: WriterSettings;
   #hasFailed = false;
+  #isClosed = false;
+  #trimTimer: NodeJS.Timeout | undefined;
 
   constructor(file: JournalFile, settings: WriterSettings) {
     this.#file = file;
     this.#settings = settings;
     const { port, maxAge, maxSize } = settings;
-    if (maxAge > 0 || maxSize > 0) {
-      setInterval(() => this.#trim(), Math.min(trimEveryMs, maxAge || trimEveryMs)).unref();
-    }
+    if (maxAge > 0 || maxSize > 0) this.#trimEvery(maxAge);
     port.on('message', (order: WriterOrder) => this.#execute(order));
   }
 
@@ -60,10 +69,11 @@ class WriterThread {
     for (let order: WriterOrder | undefined = first; order; order = this.#nextOrder(groups.length)) {
       if ('close' in order) isClosing = true;
       else if ('probe' in order) isProbing = true;
+      else if ('limit' in order) this.#limit(order.limit);
       else groups.push(order.commit);
     }
     if (groups.length > 0) this.#commit(groups);
-    if (isProbing) this.#attempt(() => this.#file.probe(), 0);
+    if (isProbing) this.#attempt(() => this.#file.probe() ?? [], 0);
     if (isClosing) this.#close();
   }
 
@@ -81,22 +91,44 @@ class WriterThread {
     if (fault) answer({ fault, groups: 0 });
   }
 
-  /** Deletes messages beyond the limits even if no new ones arrive. */
+  /** The limits of the histories of rooms. */
+  #limit(limits: StoreLimits): void {
+    this.#file.limitHistories(limits);
+    const { maxAge, maxSize } = this.#settings;
+    const { storedAge, storedBytes } = limits;
+    if (maxAge > 0 || maxSize > 0 || storedAge > 0 || storedBytes > 0) this.#trimEvery(storedAge || maxAge);
+    this.#trim();
+  }
+
+  /** @param age the shortest limit of age; 0: none */
+  #trimEvery(age: number): void {
+    clearInterval(this.#trimTimer);
+    this.#trimTimer = setInterval(() => this.#trim(), Math.min(trimEveryMs, age || trimEveryMs)).unref();
+  }
+
+  /** Deletes what is beyond the limits even if nothing new arrives. */
   #trim(): void {
-    const fault = this.#hasFailed ? undefined : this.#try(() => this.#file.commit([]));
+    if (this.#hasFailed || this.#isClosed) return;
+    const fault = this.#try(() => void this.#file.commit([]));
     if (fault) answer({ fault, groups: 0 });
+    // After the orders that have arrived meanwhile.
+    else if (this.#file.hasMoreToTrim) setImmediate(() => this.#trim());
   }
 
   #close(): void {
+    this.#isClosed = true;
     answer({ closed: this.#try(() => this.#file.close()) });
     this.#settings.port.close();
   }
 
   /** Writes, and reports the outcome of `groups` groups. Returns whether it succeeded. */
-  #attempt(write: () => void, groups: number): boolean {
+  #attempt(write: () => readonly HistoryPlace[], groups: number): boolean {
     if (this.#hasFailed) return false;
-    const fault = this.#try(write);
-    answer(fault ? { fault, groups } : { committed: groups });
+    let places: readonly HistoryPlace[] = [];
+    const fault = this.#try(() => {
+      places = write();
+    });
+    answer(fault ? { fault, groups } : { committed: groups, places });
     return fault === undefined;
   }
 

@@ -98,6 +98,12 @@ export interface RoomStore {
   close(): Promise<void>;
 }
 
+/** What keeps histories besides other things: a journal. */
+export interface StoreOwner {
+  /** A store for one server. Servers that get theirs from the same owner have the same histories. */
+  openStore?(): RoomStore;
+}
+
 /** Receives what is stored in rooms that this process follows. */
 export interface StoreReceiver extends StoreLimits {
   /** In the order of the history, unless some are missing. Its bytes last. */
