@@ -25,6 +25,7 @@ export interface LinkOwner {
   /** Whether this worker has members in the room. */
   follows(room: string): boolean;
   stateOf(room: string): RoomState;
+  startOf(room: string): Pick<RoomState, 'last' | 'sentAt'>;
   namesOf(room: string): readonly MemberName[];
   received(link: Link, packet: Packet): void;
   /** {@link Link.isFull} has changed. */
@@ -117,7 +118,7 @@ export class Link implements Receiver {
   /** The peer follows these rooms from now on. */
   begin(rooms: readonly string[]): void {
     for (const room of rooms) this.followed.add(room);
-    this.#append(followedPacket(new Map(rooms.map((room) => [room, this.#owner.stateOf(room)]))));
+    this.#append(followedPacket(new Map(rooms.map((room) => [room, this.#owner.startOf(room)]))));
     this.#flushSoon();
   }
 

@@ -178,6 +178,10 @@ export class Mesh implements Bus, LinkOwner {
     return this.#receiver.stateOf(room);
   }
 
+  startOf(room: string): Pick<RoomState, 'last' | 'sentAt'> {
+    return this.#receiver.startOf(room);
+  }
+
   namesOf(room: string): readonly MemberName[] {
     return this.#receiver.namesOf(room);
   }

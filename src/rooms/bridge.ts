@@ -12,6 +12,8 @@ import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { BusEvent } from '../telemetry/telemetry.ts';
 import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
 import { BusMemory } from './bus-memory.ts';
+import { Gaps } from './gaps.ts';
+import { everyone, isName, mostNames } from './name.ts';
 import { packMessages, unpackMessages } from './packed-messages.ts';
 import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
@@ -42,6 +44,8 @@ export interface BridgedRooms {
 interface Node {
   /** The number of the last message that it sent to each room followed here. Absent: not known yet where the sequence begins. */
   readonly last: Map<string, number>;
+  /** What is missing of those of which it is not known yet where they begin. */
+  readonly gaps: Map<string, Gaps>;
   /** How many members its rooms have. */
   readonly sizes: Map<string, number>;
   /** The names that members of these rooms have. */
@@ -68,6 +72,8 @@ export class Bridge implements BusReceiver {
   readonly #sizes = new Map<string, number>();
   /** The number of the last message of each room that another node follows. */
   readonly #numbers = new Map<string, typeof nothingSent>();
+  /** Above what any sequence that has ended had: what comes late of such a one is never taken for a part of another. */
+  #floor = 0;
   /** Rooms that were sent something since the last beat, and rooms where members came or went. */
   #active = new Set<string>();
   #resized = new Set<string>();
@@ -110,7 +116,10 @@ export class Bridge implements BusReceiver {
 
   unfollow(room: string): void {
     this.#bus.unfollow(room);
-    for (const { last } of this.#nodes.values()) last.delete(room);
+    for (const { last, gaps } of this.#nodes.values()) {
+      last.delete(room);
+      gaps.delete(room);
+    }
   }
 
   isFollowed(room: string): boolean {
@@ -162,32 +171,59 @@ export class Bridge implements BusReceiver {
     return { ...(this.#numbers.get(room) ?? nothingSent), size: this.#rooms.sizeOf(room) };
   }
 
+  startOf(room: string): Required<Pick<RoomState, 'last' | 'sentAt'>> {
+    let start = this.#numbers.get(room);
+    if (!start) {
+      start = { last: this.#floor, sentAt: 0 };
+      this.#numbers.set(room, start);
+    }
+    return start;
+  }
+
   namesOf(room: string): readonly MemberName[] {
     return this.#rooms.namesOf(room);
   }
 
+  accepts(room: string, names: readonly MemberName[]): boolean {
+    if (names.length > mostNames || !(room === everyone || isName(room))) return false;
+    // One that is alone in its room may have none.
+    return names.every(({ name }) => name === '' || isName(name));
+  }
+
   received({ node, room, first, count, timeBefore, bytes }: BusBatch): boolean {
-    const known = this.#nodeOf(node).last;
-    const last = known.get(room);
+    const known = this.#nodeOf(node);
+    const last = known.last.get(room);
     const end = first + count - 1;
     if (last !== undefined && end <= last) return true;
     const messages = read(bytes, count);
     if (!messages) return false;
-    known.set(room, end);
-    if (last !== undefined && first > last + 1) this.#lost(room, first - last - 1, timeBefore);
+    known.last.set(room, end);
+    this.#compare(known, room, last, first - 1, timeBefore);
     const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
     this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
     return true;
   }
 
   followed(node: string, room: string, last: number, sentAt?: number): void {
-    const known = this.#nodeOf(node).last;
-    const before = known.get(room);
-    known.set(room, last);
-    if (before !== undefined && last > before) this.#lost(room, last - before, sentAt);
+    const known = this.#nodeOf(node);
+    const [before, gaps] = [known.last.get(room), known.gaps.get(room)];
+    known.last.set(room, gaps ? Math.max(before ?? 0, last) : last);
+    known.gaps.delete(room);
+    if (gaps) for (const gap of gaps.after(last)) this.#lost(room, gap.messages, gap.sentAt);
+    else if (before !== undefined && last > before) this.#lost(room, last - before, sentAt);
+  }
+
+  started(node: string, room: string, last: number): void {
+    const known = this.#nodeOf(node);
+    if (known.gaps.has(room) || !known.last.has(room)) this.followed(node, room, last);
+  }
+
+  unknownStarts(node: string): Iterable<string> {
+    return this.#nodes.get(node)?.gaps.keys() ?? [];
   }
 
   unfollowed(room: string): void {
+    this.#floor = Math.max(this.#floor, this.#numbers.get(room)?.last ?? 0);
     this.#numbers.delete(room);
     this.#active.delete(room);
   }
@@ -206,7 +242,7 @@ export class Bridge implements BusReceiver {
       const before = known.last.get(room);
       known.last.set(room, number);
       // A lower number: nobody followed the room for a moment, and the sequence has begun again.
-      if (before !== undefined && number > before) this.#lost(room, number - before, sentAt?.get(room));
+      this.#compare(known, room, before, number, sentAt?.get(room));
     }
   }
 
@@ -221,8 +257,8 @@ export class Bridge implements BusReceiver {
     this.#nodes.delete(node);
   }
 
-  numbered(): Iterable<string> {
-    return this.#numbers.keys();
+  *numbered(): Iterable<string> {
+    for (const [room, { sentAt }] of this.#numbers) if (sentAt > 0) yield room;
   }
 
   reported(event: BusEvent, reason: string): void {
@@ -238,7 +274,7 @@ export class Bridge implements BusReceiver {
   }
 
   #publish(room: string, time: number, count: number, bytes: Uint8Array): void {
-    const { last, sentAt: timeBefore } = this.#numbers.get(room) ?? nothingSent;
+    const { last, sentAt: timeBefore } = this.startOf(room);
     const first = last + 1;
     // If the bus is away its nodes miss this, which the next beat or batch tells them.
     this.#bus.publish({ node: this.node, room, first, count, time, timeBefore, bytes });
@@ -246,6 +282,19 @@ export class Bridge implements BusReceiver {
     this.#numbers.set(room, { last: first + count - 1, sentAt: time });
     this.#active.add(room);
     this.#beatWithin(beatMs);
+  }
+
+  /**
+   * The node has sent everything up to `end`.
+   *
+   * @param last what was known to have come or to be lost. Undefined: nothing
+   * @param sentAt when that with the number `end` was sent. 0 or absent: not known
+   */
+  #compare(known: Node, room: string, last: number | undefined, end: number, sentAt?: number): void {
+    if (last === undefined) known.gaps.set(room, new Gaps());
+    const [gaps, before] = [known.gaps.get(room), last ?? 0];
+    if (gaps) gaps.add(before + 1, end, sentAt ?? 0);
+    else if (end > before) this.#lost(room, end - before, sentAt);
   }
 
   /** @param sentAt when the last of them was sent. 0 or absent: not known */
@@ -256,7 +305,7 @@ export class Bridge implements BusReceiver {
   #nodeOf(name: string): Node {
     let node = this.#nodes.get(name);
     if (!node) {
-      node = { last: new Map(), sizes: new Map(), names: new Map() };
+      node = { last: new Map(), gaps: new Map(), sizes: new Map(), names: new Map() };
       this.#nodes.set(name, node);
     }
     return node;

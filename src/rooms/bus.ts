@@ -108,18 +108,28 @@ export interface BusReceiver {
   readonly busBuffer: number;
   /** What other nodes are told again, such as those that have just come. */
   stateOf(room: string): RoomState;
+  /** Where this node's sequence of a room begins for another one that follows it from now on: see {@link followed}. */
+  startOf(room: string): Required<Pick<RoomState, 'last' | 'sentAt'>>;
+  /** Whether another node may have such a room and such members. */
+  accepts(room: string, names: readonly MemberName[]): boolean;
   /** The names of a room's members in this process: at most 100, those first that have been there longest. */
   namesOf(room: string): readonly MemberName[];
   /** Returns whether the messages could be read. If not, nothing has changed: another version, or a stranger, has sent them. */
   received(batch: BusBatch): boolean;
   /**
-   * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Unless a bus
-   * tells that, the sequence begins with the first batch or beat that comes. If it was known already, what is missing up to `last`
-   * was lost.
+   * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. If it was
+   * known already, what is missing up to `last` was lost.
    *
    * @param sentAt when `last` was sent, as in {@link RoomState}
    */
   followed(node: string, room: string, last: number, sentAt?: number): void;
+  /**
+   * The same for a bus that may tell it late, and more than once: only what came before the first batch or beat counts as lost, and
+   * only once.
+   */
+  started(node: string, room: string, last: number): void;
+  /** The rooms of which it is not known where the node's sequence begins, although something has come. */
+  unknownStarts(node: string): Iterable<string>;
   beaten(beat: BusBeat): void;
   /**
    * No other node follows the room any more, not even one that is gone but not forgotten. The next one that does learns its number

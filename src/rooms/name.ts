@@ -3,6 +3,9 @@ import { YodelError } from '../errors.ts';
 
 const longestName = 128;
 
+/** Other processes are told at most this number of names for each room. */
+export const mostNames = 100;
+
 /** The room of all sessions, which broadcasts go to. No other has this name: it is not valid. */
 export const everyone = '\0everyone';
 
@@ -23,6 +26,11 @@ export function checkRoomName(name: unknown): asserts name is string {
 /** As {@link checkRoomName}. @throws YodelError `YODEL_INVALID_ROOM` */
 export function checkMemberName(name: unknown): asserts name is string {
   checkName(name, 'member');
+}
+
+/** Whether another process may call a room, or a member, like this. */
+export function isName(name: string): boolean {
+  return reasonAgainst(name) === undefined;
 }
 
 function checkName(name: unknown, owner: string): asserts name is string {

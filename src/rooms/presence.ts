@@ -1,9 +1,7 @@
 /** The members of this process that others see by name, or that are alone in their room. */
 import type { Participant } from '../session/membership.ts';
 import type { MemberName } from './bus.ts';
-
-/** Others are told at most this number of names for each room. */
-const mostTold = 100;
+import { mostNames } from './name.ts';
 
 /** See the top of the file. Memory is used only for such members. */
 export class Presence {
@@ -30,7 +28,7 @@ export class Presence {
   }
 
   /** At most `limit` members, those first that joined first. */
-  namesIn(room: string, limit = mostTold): MemberName[] {
+  namesIn(room: string, limit = mostNames): MemberName[] {
     const names: MemberName[] = [];
     for (const present of this.#rooms.get(room)?.values() ?? []) {
       if (names.length >= limit) break;

@@ -46,6 +46,9 @@ class Node implements BusReceiver {
   stateOf(room: string): RoomState {
     return this.states.get(room) ?? { last: 0, sentAt: 0, size: 0 };
   }
+  startOf(room: string) {
+    return { sentAt: 0, ...this.stateOf(room) };
+  }
   namesOf(room: string): readonly MemberName[] {
     return this.own.get(room) ?? [];
   }
@@ -56,6 +59,13 @@ class Node implements BusReceiver {
   }
   followed(node: string, room: string, last: number): void {
     this.events.push(`${nameOf(node)} begins ${room} after ${last}`);
+  }
+  started(): void {}
+  unknownStarts(): Iterable<string> {
+    return [];
+  }
+  accepts(): boolean {
+    return true;
   }
   beaten({ node, last, sizes, names }: BusBeat): void {
     for (const [room, list] of names) this.names.set(`${nameOf(node)} ${room}`, list);
@@ -479,6 +489,7 @@ async function connectStuck(folder: string, room: string) {
     memoryChanged: () => undefined,
     follows: () => true,
     stateOf: () => ({ last: 0, sentAt: 0, size: 1 }),
+    startOf: () => ({ last: 0, sentAt: 0 }),
     namesOf: () => [],
     received: (link, packet) => {
       if (packet.type === 'hello') link.node = packet.hello.node;

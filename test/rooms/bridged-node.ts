@@ -21,6 +21,7 @@ export class BridgedNode<OneBus extends Bus> implements BridgedRooms {
   readonly messages: RoomMessage[] = [];
   /** What the bus has reported. */
   readonly events: string[] = [];
+  readonly losses: Loss[] = [];
   missed = 0;
 
   constructor(bus: OneBus, clock = new FakeClock()) {
@@ -43,7 +44,9 @@ export class BridgedNode<OneBus extends Bus> implements BridgedRooms {
     this.messages.push(...messages);
     this.texts.push(...messages.map(({ message }) => String(message)));
   }
-  lost(_room: string, { messages }: Loss): void {
+  lost(_room: string, loss: Loss): void {
+    const { messages } = loss;
+    this.losses.push(loss);
     this.missed += messages;
     this.texts.push(`(${messages} lost)`);
   }

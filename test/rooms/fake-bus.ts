@@ -17,7 +17,7 @@ export class FakeBus implements Bus {
   follow(room: string): void {
     this.followed.add(room);
     for (const { receiver } of this.others) {
-      const { last, sentAt } = receiver.stateOf(room);
+      const { last, sentAt } = receiver.startOf(room);
       this.receiver.followed(receiver.node, room, last, sentAt);
     }
   }

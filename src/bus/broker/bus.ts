@@ -4,7 +4,8 @@
  * - Each room has a subject, to which the nodes with members in it subscribe. On one further subject all nodes tell which rooms
  *   they follow, the number of the last message that they sent there, and the number of their members: what has changed at once,
  *   everything every 10 s and after a loss of the connection. A node that tells nothing for a second says that it is there.
- * - A node that follows a room learns from the others' next state where their sequences are. From then on it counts what it misses.
+ * - Who learns that a node follows a room remembers the number of what it had sent there last, and tells it: what comes later counts
+ *   as missed if it does not arrive. If that is lost, too, the node asks for it.
  * - A node that is silent for 3 s is gone, with its members. Its rooms remain numbered for an hour, so that it learns the exact
  *   number of what it has missed if it was only cut off.
  */
@@ -14,9 +15,11 @@ import { ownCopy } from '../../framing/slices.ts';
 import type { Bus, BusBatch, BusBeat, BusCounters, BusReceiver, BusState, MemberName } from '../../rooms/bus.ts';
 import type { Broker } from './broker.ts';
 import { BrokerLink, type BrokerLinkOwner, silent } from './link.ts';
-import { Nodes, type RemoteNode } from './nodes.ts';
-import { batchPacket, type NodeRoom, type NodeState, pieces, readPacket, roomSize, statePacket } from './packets.ts';
+import { missingAfter, Nodes, type RemoteNode } from './nodes.ts';
+import { batchPacket, type Follow, type NodeRoom, type NodeState, pieces, readPacket } from './packets.ts';
 import { Puzzle } from './puzzle.ts';
+import { Starts, type StartsOwner } from './starts.ts';
+import { States, type StatesOwner } from './states.ts';
 import { Subjects } from './subjects.ts';
 
 /** Settings of a {@link BrokerBus}. */
@@ -33,10 +36,6 @@ export interface BrokerBusOptions {
 const beatMs = 1000;
 /** A node that says nothing for this long is gone. */
 const silentMs = 3000;
-/** How often a node tells everything. */
-const fullMs = 10_000;
-/** How soon it does when another one asks, so that several are answered at once. */
-const answerMs = 50;
 /** How long it waits at the start for the others to tell about themselves, and after a loss. */
 const greetingMs = 200;
 /** How long it waits at the start for the broker. */
@@ -45,31 +44,31 @@ const startMs = 5000;
 const forgottenMs = 3_600_000;
 /** The pause before the same is reported as refused again. */
 const repeatMs = 60_000;
-/** The longest state; a longer one is told in parts. */
-const maxState = 131_072;
+/** In that time, at most this number of reasons is reported. */
+const mostRefused = 10;
 
 /** See the top of the file. */
-export class BrokerBus implements Bus, BrokerLinkOwner {
+export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner {
+  readonly followed = new Map<string, Follow>();
+  receiver!: BusReceiver;
   readonly #clock: Clock;
   readonly #subjects: Subjects;
   readonly #link: BrokerLink;
+  readonly #states: States;
   readonly #nodes = new Nodes();
   readonly #name: string;
   readonly #isRequired: boolean;
-  #refused: { readonly reason: string; readonly at: number } | undefined;
+  /** What was reported as refused, and when. */
+  readonly #refused = new Map<string, number>();
   /** Why it is away. */
   #reason: string | undefined;
-  readonly #followed = new Set<string>();
+  #follows = 0;
   readonly #puzzle = new Puzzle();
-  #receiver!: BusReceiver;
-  /** Rooms whose state is told at the end of this turn, or before the next message. */
-  readonly #changed = new Set<string>();
-  #isTellingDue = false;
-  #isNew = true;
   #packets = 0;
-  /** The timers for being there, and for telling everything. */
+  readonly #starts: Starts;
+  /** The timers for being there, and for looking which others are. */
   #beats: Timer | undefined;
-  #full: { readonly timer: Timer; readonly at: number } | undefined;
+  #looks: Timer | undefined;
   /** Until then it is not known who follows what: everything is published. */
   #learnsUntil = 0;
   #isClosed = false;
@@ -80,6 +79,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
     this.#name = broker.name;
     this.#subjects = new Subjects(prefix);
     this.#link = new BrokerLink(broker, this, clock);
+    this.#states = new States(this, clock);
+    this.#starts = new Starts(this, clock);
   }
 
   get counters(): BusCounters {
@@ -93,8 +94,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
 
   /** @throws YodelError `YODEL_BUS_UNAVAILABLE` if it is required, and there is no connection within 5 s */
   async start(receiver: BusReceiver): Promise<void> {
-    this.#receiver = receiver;
-    this.#link.subscribe(this.#subjects.nodes);
+    this.receiver = receiver;
+    for (const subject of [this.#subjects.nodes, this.#subjects.ofNode(receiver.node)]) this.#link.subscribe(subject);
     const late = Promise.withResolvers<void>();
     const timer = this.#clock.after(startMs, late.resolve);
     await Promise.race([this.#link.start(), late.promise]);
@@ -104,19 +105,20 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
       throw new YodelError('YODEL_BUS_UNAVAILABLE', `no connection to ${this.#name}: ${this.#reason ?? silent}`);
     }
     this.#beat();
+    this.#look();
     if (this.#link.isConnected) await new Promise<void>((resolve) => this.#clock.after(greetingMs, resolve));
   }
 
   follow(room: string): void {
-    this.#followed.add(room);
+    this.followed.set(room, ++this.#follows);
     this.#link.subscribe(this.#subjects.ofRoom(room));
-    this.#tellSoon(room);
+    this.#states.tellSoon(room);
   }
 
   unfollow(room: string): void {
-    this.#followed.delete(room);
+    this.followed.delete(room);
     this.#link.unsubscribe(this.#subjects.ofRoom(room));
-    this.#tellSoon(room);
+    this.#states.tellSoon(room);
   }
 
   isFollowed(room: string): boolean {
@@ -124,64 +126,77 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
   }
 
   publish(batch: BusBatch): void {
-    // A node that has just begun to follow the room learns first where the sequence is.
-    if (this.#changed.has(batch.room)) this.#tell();
     if (this.#link.isConnected && this.#publish(this.#subjects.ofRoom(batch.room), batchPacket(batch))) return;
     this.#link.counters.messagesUnsent += batch.count;
-    this.#tellSoon(batch.room);
+    this.#states.tellSoon(batch.room);
   }
 
   beat({ last, sizes, names }: BusBeat): void {
-    for (const rooms of [last, sizes, names]) for (const room of rooms.keys()) this.#tellSoon(room);
+    for (const rooms of [last, sizes, names]) for (const room of rooms.keys()) this.#states.tellSoon(room);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#beats?.cancel();
-    this.#full?.timer.cancel();
-    this.#tell({ leaves: true });
+    this.#looks?.cancel();
+    this.#states.close();
     await this.#link.close();
+  }
+
+  // The states and starts call these.
+
+  get isConnected(): boolean {
+    return this.#link.isConnected;
+  }
+
+  publishTo(node: RemoteNode, packet: Buffer): boolean {
+    return this.#publish(this.#subjects.ofNode(node.name), packet);
+  }
+
+  publishState(packet: Buffer): boolean {
+    return this.#publish(this.#subjects.nodes, packet);
   }
 
   // The link calls these.
 
   get limit(): number {
-    return this.#receiver.busBuffer;
+    return this.receiver.busBuffer;
   }
 
   connected(): void {
     this.#learnsUntil = this.#clock.now() + greetingMs;
-    this.#tellAll({ asks: true });
+    this.#states.tellAll();
     this.#reason = undefined;
-    this.#receiver.reported('connected', this.#name);
+    this.receiver.reported('connected', this.#name);
   }
 
   disconnected(reason: string): void {
     // Each further attempt that fails for the same reason is no news.
     if (reason === this.#reason) return;
     this.#reason = reason;
-    this.#receiver.reported('disconnected', `${this.#name}: ${reason}`);
+    this.receiver.reported('disconnected', `${this.#name}: ${reason}`);
   }
 
   refused(reason: string): void {
     this.#link.counters.refused++;
     const now = this.#clock.now();
-    // What is not allowed is tried again every second.
-    if (reason === this.#refused?.reason && now < this.#refused.at + repeatMs) return;
-    this.#refused = { reason, at: now };
-    this.#receiver.reported('refused', `${this.#name}: ${reason}`);
+    for (const [known, at] of this.#refused) if (now >= at + repeatMs) this.#refused.delete(known);
+    // What is not allowed is tried again every second, and may be each of many rooms.
+    if (this.#refused.has(reason) || this.#refused.size >= mostRefused) return;
+    this.#refused.set(reason, now);
+    this.receiver.reported('refused', `${this.#name}: ${reason}`);
   }
 
   waiting(bytes: number): void {
-    this.#receiver.waiting(bytes);
+    this.receiver.waiting(bytes);
   }
 
   fullnessChanged(): void {
-    if (!this.#link.isFull) this.#receiver.drained();
+    if (!this.#link.isFull) this.receiver.drained();
   }
 
   received(bytes: Buffer): void {
-    const { node: self } = this.#receiver;
+    const { node: self } = this.receiver;
     try {
       this.#read(bytes, self);
     } catch (error) {
@@ -191,170 +206,137 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
     }
   }
 
-  #read(bytes: Buffer, self: string): void {
+  #read(bytes: Buffer, self: string, isWhole = false): void {
     const packet = readPacket(bytes, self);
     if (!packet || packet.type === 'stored') return;
     const node = this.#heard(packet.node);
+    if (!node) return;
     switch (packet.type) {
       case 'state':
         return this.#told(node, packet.state);
       case 'piece': {
+        if (isWhole) throw new TypeError('a piece within a piece');
         const whole = this.#puzzle.add(packet.node, packet.piece);
-        return whole && this.#read(whole, self);
+        return whole && this.#read(whole, self, true);
       }
       case 'batch':
-        return this.#receive(packet.batch);
+        return this.#receive(node, packet.batch);
+      case 'asks':
+        return this.#starts.answer(node, packet.rooms);
+      case 'starts':
+        return this.#starts.started(node, packet.rooms);
     }
   }
 
-  #receive(batch: BusBatch): void {
-    if (!this.#followed.has(batch.room) || batch.count === 0) return;
+  #receive({ clock }: RemoteNode, batch: BusBatch): void {
+    if (!this.followed.has(batch.room) || batch.count === 0) return;
     // What is read from a connection is part of a larger chunk, which the messages would keep in memory.
-    const isRead = this.#receiver.received({ ...batch, bytes: ownCopy(batch.bytes) });
+    const bytes = ownCopy(batch.bytes);
+    const isRead = this.receiver.received({ ...batch, timeBefore: clock.here(batch.timeBefore), bytes });
     if (!isRead) this.refused(`messages that cannot be read, for room ${JSON.stringify(batch.room)}`);
   }
 
-  /** A node that was not known, or was silent, is told everything. */
-  #heard(name: string): RemoteNode {
+  /** A node that was not known, or was silent, is told everything, and asked. @returns undefined if there are too many */
+  #heard(name: string): RemoteNode | undefined {
     const now = this.#clock.ran();
     const known = this.#nodes.get(name);
-    if (!known || known.isSilent) this.#tellAllWithin(answerMs);
+    if (!known && this.#nodes.isFull) {
+      const other = this.#nodes.leastNeeded;
+      if (!other) return void this.refused('a packet of yet another node: there are too many');
+      this.#gone(other);
+    }
+    // One that was only silent has not noticed it, and would not tell about its members by itself.
+    if (!known || known.isSilent) this.#states.answer(known !== undefined);
     const node = known ?? this.#nodes.add(name, now);
     node.heardAt = now;
     node.isSilent = false;
     return node;
   }
 
-  #told(node: RemoteNode, { isNew, asks, leaves, full, rooms }: NodeState): void {
+  #told(node: RemoteNode, state: NodeState): void {
+    const { number, time, isNew, asks, leaves, full, rooms } = state;
+    if (number <= node.lastState) return;
+    node.lastState = number;
+    node.clock.saw(time, Date.now());
     if (leaves) return this.#gone(node);
-    if (isNew) for (const room of this.#followed) this.#receiver.followed(node.name, room, 0);
-    if (asks) this.#tellAllWithin(answerMs);
+    if (isNew) for (const room of this.followed.keys()) this.receiver.started(node.name, room, 0);
+    if (asks) this.#states.answer(false);
     const all = new Map(rooms);
-    if (full) for (const room of this.#missingAfter(node, full, rooms)) all.set(room, nothing);
-    const [last, sizes] = [new Map<string, number>(), new Map<string, number>()];
+    if (full) for (const room of missingAfter(node, full, rooms)) all.set(room, nothing);
+    this.#tell(node, all);
+  }
+
+  /** Tells the rooms of this node what another one has told about its own. */
+  #tell(node: RemoteNode, rooms: ReadonlyMap<string, NodeRoom>): void {
+    const [last, sentAt, sizes] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
     const names = new Map<string, readonly MemberName[]>();
-    for (const [room, state] of all) {
-      this.#learn(node, room, state);
-      sizes.set(room, state.size);
-      names.set(room, state.names);
-      if (this.#followed.has(room) && state !== nothing) last.set(room, state.last);
+    for (const [room, state] of rooms) {
+      if (!this.receiver.accepts(room, state.names)) {
+        this.refused('a room, or a member, with an impossible name');
+        continue;
+      }
+      const { size, names: present } = this.#learn(node, room, state);
+      sizes.set(room, size);
+      names.set(room, present);
+      // 0: it has sent nothing, or nothing that anyone follows.
+      if (!this.followed.has(room) || state.last === 0) continue;
+      last.set(room, state.last);
+      sentAt.set(room, node.clock.here(state.sentAt));
     }
-    this.#receiver.beaten({ node: node.name, last, sizes, names });
+    this.receiver.beaten({ node: node.name, last, sentAt, sizes, names });
   }
 
-  #learn(node: RemoteNode, room: string, state: NodeRoom): void {
-    if (state.follows) {
-      if (!node.followed.has(room)) this.#tellSoon(room);
-      this.#nodes.follow(node, room);
-    } else if (this.#nodes.unfollow(node, room)) this.#receiver.unfollowed(room);
-  }
-
-  /** The rooms that the node followed, but has not named in all parts of its full state, after the last of them. */
-  #missingAfter(
-    node: RemoteNode,
-    { part, parts }: { readonly part: number; readonly parts: number },
-    rooms: ReadonlyMap<string, NodeRoom>,
-  ): string[] {
-    if (part === 0) node.told.clear();
-    else if (part !== node.nextPart) node.nextPart = Number.NaN;
-    if (part === 0 || part === node.nextPart) {
-      node.nextPart = part + 1;
-      for (const room of rooms.keys()) node.told.add(room);
+  /** @returns the state, without members if the node does not follow the room, or there are too many rooms */
+  #learn(node: RemoteNode, room: string, state: NodeRoom): Pick<NodeRoom, 'size' | 'names'> {
+    const { follows, names } = state;
+    if (follows === 0) {
+      if (this.#nodes.unfollow(node, room)) this.receiver.unfollowed(room);
+      return nothing;
     }
-    if (node.nextPart !== parts) return [];
-    const missing = [...node.followed].filter((room) => !node.told.has(room));
-    node.told.clear();
-    return missing;
+    const known = node.followed.get(room);
+    const isKnown = known?.follows === follows;
+    const last = isKnown ? known.last : this.receiver.startOf(room).last;
+    if (!this.#nodes.follow(node, room, { follows, last, names: names.length })) {
+      this.refused('yet another room of another node: there are too many');
+      return nothing;
+    }
+    if (!isKnown) this.#starts.tellSoon(node, { room, follows, last });
+    return state;
   }
 
   /** Its members are gone; it is forgotten. */
   #gone(node: RemoteNode): void {
-    this.#receiver.gone(node.name);
-    this.#receiver.forgotten(node.name);
+    this.receiver.gone(node.name);
+    this.receiver.forgotten(node.name);
     this.#puzzle.forget(node.name);
-    for (const room of this.#nodes.delete(node)) this.#receiver.unfollowed(room);
+    for (const room of this.#nodes.delete(node)) this.receiver.unfollowed(room);
   }
 
-  /** Says that this node is there, and looks which others are. */
+  /** Says that this node is there. After a pause of the process at once. */
   #beat(): void {
     if (this.#isClosed) return;
-    this.#beats = this.#clock.deadline(beatMs, () => {
-      this.#tell({});
-      this.#look();
+    this.#beats = this.#clock.after(beatMs, () => {
+      this.#states.beat();
       this.#beat();
     });
   }
 
+  /** Looks which others are there, after what has arrived was read. */
   #look(): void {
-    const now = this.#clock.ran();
-    for (const node of this.#nodes) {
-      const silence = now - node.heardAt;
-      if (silence >= forgottenMs) this.#gone(node);
-      else if (silence >= silentMs && !node.isSilent) {
-        node.isSilent = true;
-        this.#receiver.gone(node.name);
-      }
-    }
-  }
-
-  #tellSoon(room: string): void {
-    this.#changed.add(room);
-    if (this.#isTellingDue) return;
-    this.#isTellingDue = true;
-    this.#clock.soon(() => {
-      if (this.#isTellingDue) this.#tell();
+    if (this.#isClosed) return;
+    this.#looks = this.#clock.deadline(beatMs, () => {
+      const now = this.#clock.ran();
+      for (const node of this.#nodes) this.#lookAt(node, now - node.heardAt);
+      this.#look();
     });
   }
 
-  /** Tells what has changed. @param about if given, it is told even if nothing has */
-  #tell(about?: { readonly leaves?: boolean }): void {
-    this.#isTellingDue = false;
-    if (!this.#link.isConnected || (!about && this.#changed.size === 0)) return;
-    const rooms = this.#statesOf(this.#changed);
-    for (const portion of portionsOf(rooms)) this.#send({ leaves: about?.leaves ?? false, rooms: portion });
-  }
-
-  #tellAllWithin(ms: number): void {
-    const at = this.#clock.now() + ms;
-    if (this.#isClosed || (this.#full && this.#full.at <= at)) return;
-    this.#full?.timer.cancel();
-    this.#full = { at, timer: this.#clock.after(ms, () => this.#tellAll({ asks: false })) };
-  }
-
-  /** Tells everything. */
-  #tellAll({ asks }: { readonly asks: boolean }): void {
-    this.#full?.timer.cancel();
-    this.#full = undefined;
-    this.#tellAllWithin(fullMs);
-    if (!this.#link.isConnected) return;
-    const rooms = this.#statesOf(new Set([...this.#followed, ...this.#receiver.numbered()]));
-    const portions = portionsOf(rooms);
-    for (const [part, portion] of portions.entries()) {
-      this.#send({ asks: asks && part === 0, full: { part, parts: portions.length }, rooms: portion });
-    }
-  }
-
-  #statesOf(rooms: ReadonlySet<string>): Map<string, NodeRoom> {
-    const state = (room: string) => ({
-      ...this.#receiver.stateOf(room),
-      follows: this.#followed.has(room),
-      names: this.#receiver.namesOf(room),
-    });
-    return new Map([...rooms].map((room) => [room, state(room)]));
-  }
-
-  #send(state: Partial<NodeState> & Pick<NodeState, 'rooms'>): void {
-    const { node } = this.#receiver;
-    const packet = statePacket(node, {
-      isNew: this.#isNew,
-      asks: false,
-      leaves: false,
-      full: undefined,
-      ...state,
-    });
-    if (!this.#publish(this.#subjects.nodes, packet)) return;
-    this.#isNew = false;
-    for (const room of state.rooms.keys()) this.#changed.delete(room);
+  #lookAt(node: RemoteNode, silence: number): void {
+    if (silence >= forgottenMs) return this.#gone(node);
+    if (node.isSilent) return;
+    if (silence < silentMs) return this.#starts.ask(node);
+    node.isSilent = true;
+    this.receiver.gone(node.name);
   }
 
   /** @returns false if there is no connection or no space */
@@ -363,25 +345,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner {
     if (!isConnected) return false;
     if (packet.length <= maxPacket) return this.#link.publish(subject, [packet]);
     this.#packets++;
-    return this.#link.publish(subject, pieces(this.#receiver.node, this.#packets, packet, maxPacket));
+    return this.#link.publish(subject, pieces(this.receiver.node, this.#packets, packet, maxPacket));
   }
 }
 
-const nothing: NodeRoom = { follows: false, last: 0, size: 0, names: [] };
-
-/** At least one portion, each short enough for a packet. */
-function portionsOf(rooms: ReadonlyMap<string, NodeRoom>): Map<string, NodeRoom>[] {
-  let portion = new Map<string, NodeRoom>();
-  const portions = [portion];
-  let size = 0;
-  for (const [room, state] of rooms) {
-    size += roomSize(room, state);
-    if (size > maxState) {
-      portion = new Map();
-      portions.push(portion);
-      size = roomSize(room, state);
-    }
-    portion.set(room, state);
-  }
-  return portions;
-}
+const nothing: NodeRoom = { follows: 0, last: 0, sentAt: 0, size: 0, names: [] };

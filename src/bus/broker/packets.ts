@@ -2,13 +2,17 @@
  * What nodes publish at a broker. Each packet begins with a version, the node that sent it, and its type:
  *
  * ```
- * batch   version | node: text | 1 | room: text | first: 8 | time: 8 | count: 4 | messages
- * state   version | node: text | 2 | flags: 1 | part: 2 | parts: 2 | (room: text | follows: 1 | last: 8 | size: 4 | names) …
- * stored  version | 0 | 4 | room: text | id: text | count: 4 | time: 8 | first: 8 | previous at: 8 | previous id: text | messages
- * piece   version | node: text | 3 | packet: 8 | piece: 2 | pieces: 2 | bytes of a packet that is too long for the broker
+ * batch    version | node: text | 1 | room: text | first: 8 | time: 8 | timeBefore: 8 | count: 4 | messages
+ * state    version | node: text | 2 | number: 8 | time: 8 | flags: 1 | part: 2 | parts: 2
+ *                                   | (room: text | follows: 8 | last: 8 | sentAt: 8 | size: 4 | names) …
+ * piece    version | node: text | 3 | packet: 8 | piece: 4 | pieces: 4 | bytes of a packet that is too long for the broker
+ * stored   version | 0 | 4 | room: text | id: text | count: 4 | time: 8 | first: 8 | previous at: 8 | previous id: text | messages
+ * asks     version | node: text | 5 | (room: text | follows: 8) …
+ * starts   version | node: text | 6 | (room: text | follows: 8 | last: 8) …
  * ```
  *
- * A stored batch is kept in this form, too. It has no node, for it comes from the broker; what the broker adds is adjacent.
+ * `asks` and `starts` are for one node, all others for all. A stored batch is kept in this form, too. It has no node, for it comes from
+ * the broker; what the broker adds is adjacent.
  */
 import type { BusBatch, MemberName, RoomState } from '../../rooms/bus.ts';
 import type { BatchName, NewBatch, StoredBatch } from '../../rooms/stored/store.ts';
@@ -18,18 +22,29 @@ import { batchSize, namesSize, readBatch, readNameList, writeBatch, writeNames }
 /** Nodes of two versions may share a broker while a cluster is being replaced. */
 const version = 1;
 
-const types = { batch: 1, state: 2, piece: 3, stored: 4 } as const;
+const types = { batch: 1, state: 2, piece: 3, stored: 4, asks: 5, starts: 6 } as const;
+
+/**
+ * A node follows a room: its messages are to be published, for the node has members there. The number grows each time that it begins
+ * to, so that others see that it has not followed the room in between.
+ */
+export type Follow = number;
 
 /** What a node tells about a room. */
 export interface NodeRoom extends RoomState {
-  /** Whether its messages are to be published, for the node has members there. */
-  readonly follows: boolean;
+  /** See {@link Follow}. 0: it does not follow it. */
+  readonly follows: number;
+  readonly sentAt: number;
   /** The names of its members there. */
   readonly names: readonly MemberName[];
 }
 
 /** What a node tells all others about itself. */
 export interface NodeState {
+  /** It grows with each that the node tells. One that was overtaken by a later one, on a newer connection, is out of date. */
+  readonly number: number;
+  /** When it was sent, in milliseconds since 1970. */
+  readonly time: number;
   /** It has just started: everything that it will send comes after this. */
   readonly isNew: boolean;
   /** It has missed something, and wants to know about all rooms of all nodes. */
@@ -50,6 +65,13 @@ export interface Piece {
   readonly bytes: Buffer;
 }
 
+/** A room that a node follows, and the last number of another one's messages that it need not receive there. */
+export interface Start {
+  readonly room: string;
+  readonly follows: Follow;
+  readonly last: number;
+}
+
 /** A packet that was received. */
 export type NodePacket = { readonly node: string } & (
   | { readonly type: 'batch'; readonly batch: BusBatch }
@@ -57,6 +79,8 @@ export type NodePacket = { readonly node: string } & (
   | { readonly type: 'piece'; readonly piece: Piece }
   /** Its `at` is 0: only the broker knows it. */
   | { readonly type: 'stored'; readonly stored: StoredBatch }
+  | { readonly type: 'asks'; readonly rooms: readonly Omit<Start, 'last'>[] }
+  | { readonly type: 'starts'; readonly rooms: readonly Start[] }
 );
 
 export function batchPacket(batch: BusBatch): Buffer {
@@ -67,22 +91,20 @@ export function batchPacket(batch: BusBatch): Buffer {
 
 const flags = { isNew: 1, asks: 2, leaves: 4, full: 8 } as const;
 
-export function statePacket(node: string, { isNew, asks, leaves, full, rooms }: NodeState): Buffer {
-  let size = 1 + 2 + 2;
+export function statePacket(node: string, { number, time, isNew, asks, leaves, full, rooms }: NodeState): Buffer {
+  let size = 8 + 8 + 1 + 2 + 2;
   for (const [room, state] of rooms) size += roomSize(room, state);
   const writer = packet(node, types.state, size);
   const given =
     (isNew ? flags.isNew : 0) | (asks ? flags.asks : 0) | (leaves ? flags.leaves : 0) | (full ? flags.full : 0);
   writer
+    .number(number)
+    .number(time)
     .byte(given)
     .short(full?.part ?? 0)
     .short(full?.parts ?? 0);
   for (const [room, state] of rooms) {
-    writer
-      .text(room)
-      .byte(state.follows ? 1 : 0)
-      .number(state.last)
-      .int(state.size);
+    writer.text(room).number(state.follows).number(state.last).number(state.sentAt).int(state.size);
     writeNames(writer, state.names);
   }
   return writer.bytes;
@@ -90,17 +112,39 @@ export function statePacket(node: string, { isNew, asks, leaves, full, rooms }: 
 
 /** The size of a room in the state of a node. */
 export function roomSize(room: string, { names }: NodeRoom): number {
-  return textSize(room) + 1 + 8 + 4 + namesSize(names);
+  return textSize(room) + 8 + 8 + 8 + 4 + namesSize(names);
+}
+
+/** Asks another node where its sequences of these rooms begin for this one. */
+export function asksPacket(node: string, rooms: readonly Omit<Start, 'last'>[]): Buffer {
+  const writer = packet(
+    node,
+    types.asks,
+    rooms.reduce((size, { room }) => size + textSize(room) + 8, 0),
+  );
+  for (const { room, follows } of rooms) writer.text(room).number(follows);
+  return writer.bytes;
+}
+
+/** Answers that. */
+export function startsPacket(node: string, rooms: readonly Start[]): Buffer {
+  const writer = packet(
+    node,
+    types.starts,
+    rooms.reduce((size, { room }) => size + textSize(room) + 8 + 8, 0),
+  );
+  for (const { room, follows, last } of rooms) writer.text(room).number(follows).number(last);
+  return writer.bytes;
 }
 
 /** Cuts a packet that is longer than `longest` bytes into pieces, each a packet. @param number see {@link Piece.packet} */
 export function pieces(node: string, number: number, bytes: Buffer, longest: number): Buffer[] {
-  const capacity = longest - packetSize(node, 8 + 2 + 2);
+  const capacity = longest - packetSize(node, 8 + 4 + 4);
   const count = Math.ceil(bytes.length / capacity);
   return Array.from({ length: count }, (_, at) => {
     const part = bytes.subarray(at * capacity, (at + 1) * capacity);
-    const writer = packet(node, types.piece, 8 + 2 + 2 + part.length);
-    return writer.number(number).short(at).short(count).rest(part).bytes;
+    const writer = packet(node, types.piece, 8 + 4 + 4 + part.length);
+    return writer.number(number).int(at).int(count).rest(part).bytes;
   });
 }
 
@@ -108,14 +152,17 @@ export function pieces(node: string, number: number, bytes: Buffer, longest: num
  * Reads a packet.
  *
  * @returns undefined if its node is the one with the name `self`
- * @throws RangeError if it ends too early, or has an impossible number; TypeError if its type or version is another
+ * @throws RangeError if it ends too early, or has an impossible number; TypeError if its type or version is another, or the
+ *   name of its node is impossible
  */
 export function readPacket(bytes: Buffer, self: string): NodePacket | undefined {
   const reader = new PacketReader(bytes);
   if (reader.byte() !== version) throw new TypeError('a packet of another version');
   const node = reader.text();
   if (node === self) return undefined;
-  switch (reader.byte()) {
+  const type = reader.byte();
+  if (type !== types.stored && !nodeName.test(node)) throw new TypeError('a packet of a node with an impossible name');
+  switch (type) {
     case types.batch:
       return { node, type: 'batch', batch: { node, ...readBatch(reader) } };
     case types.state:
@@ -124,7 +171,15 @@ export function readPacket(bytes: Buffer, self: string): NodePacket | undefined 
       return {
         node,
         type: 'piece',
-        piece: { packet: reader.number(), piece: reader.short(), pieces: reader.short(), bytes: reader.rest() },
+        piece: { packet: reader.number(), piece: reader.int(), pieces: reader.int(), bytes: reader.rest() },
+      };
+    case types.asks:
+      return { node, type: 'asks', rooms: readEach(reader, () => readFollow(reader)) };
+    case types.starts:
+      return {
+        node,
+        type: 'starts',
+        rooms: readEach(reader, () => ({ ...readFollow(reader), last: reader.number() })),
       };
     case types.stored:
       return { node, type: 'stored', stored: readStored(reader) };
@@ -158,15 +213,31 @@ function readStored(reader: PacketReader): StoredBatch {
   return { room, id, count, time, first, previous, at: 0, bytes: reader.rest() };
 }
 
+/** Nodes are called by random UUIDs. */
+const nodeName = /^[\da-f-]{36}$/;
+
+function readEach<Entry>(reader: PacketReader, read: () => Entry): Entry[] {
+  const all: Entry[] = [];
+  while (reader.hasMore) all.push(read());
+  return all;
+}
+
+function readFollow(reader: PacketReader): Omit<Start, 'last'> {
+  return { room: reader.text(), follows: reader.number() };
+}
+
 function readState(reader: PacketReader): NodeState {
-  const given = reader.byte();
+  const [number, time, given] = [reader.number(), reader.number(), reader.byte()];
   const [part, parts] = [reader.short(), reader.short()];
   const rooms = new Map<string, NodeRoom>();
   while (reader.hasMore) {
-    const [room, follows, last, size] = [reader.text(), reader.byte() === 1, reader.number(), reader.int()];
-    rooms.set(room, { follows, last, size, names: readNameList(reader) });
+    const room = reader.text();
+    const [follows, last, sentAt, size] = [reader.number(), reader.number(), reader.number(), reader.int()];
+    rooms.set(room, { follows, last, sentAt, size, names: readNameList(reader) });
   }
   return {
+    number,
+    time,
     isNew: (given & flags.isNew) > 0,
     asks: (given & flags.asks) > 0,
     leaves: (given & flags.leaves) > 0,

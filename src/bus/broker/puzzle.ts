@@ -24,7 +24,7 @@ export class Puzzle {
     const unfinished = this.#unfinished.get(node);
     if (!unfinished) return undefined;
     const isNext = unfinished.packet === packet && unfinished.pieces.length === piece && piece < pieces;
-    if (!isNext || this.#size + bytes.length > capacity) {
+    if (!isNext || !this.#hasSpaceFor(bytes.length, node)) {
       this.forget(node);
       return undefined;
     }
@@ -34,6 +34,15 @@ export class Puzzle {
     if (piece + 1 < pieces) return undefined;
     this.forget(node);
     return Buffer.concat(unfinished.pieces);
+  }
+
+  /** Those that were begun first have stopped to come, or take too long: they make space. */
+  #hasSpaceFor(size: number, node: string): boolean {
+    for (const [other] of this.#unfinished) {
+      if (this.#size + size <= capacity) break;
+      if (other !== node) this.forget(other);
+    }
+    return this.#size + size <= capacity;
   }
 
   forget(node: string): void {

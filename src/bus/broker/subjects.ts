@@ -10,11 +10,18 @@ export class Subjects {
   /** What every subject begins with. */
   readonly prefix: string;
   readonly #rooms: string;
+  readonly #node: string;
 
   constructor(prefix: string) {
     this.prefix = prefix;
     this.nodes = `${prefix}.nodes`;
     this.#rooms = `${prefix}.room.`;
+    this.#node = `${prefix}.node.`;
+  }
+
+  /** Where others tell one node what concerns only that. */
+  ofNode(node: string): string {
+    return this.#node + node;
   }
 
   /** Where the messages of a room are published: `a b` is `yodel.room.a=20b`. */

@@ -9,6 +9,8 @@ export class MemoryBroker implements Broker {
   isDown = false;
   /** Whether it does nothing, and everything waits. */
   isStopped = false;
+  /** Whether it still reads what was published over a connection that has ended, perhaps after what came over a newer one. */
+  readsRest = false;
   /** Which deliveries are lost. */
   loses: (subject: string) => boolean = () => false;
   #waiting: (() => void)[] = [];
@@ -84,7 +86,10 @@ class MemoryConnection implements BrokerConnection {
 
   publish(subject: string, packet: Buffer): void {
     if (packet.length > this.maxPacket) throw new Error('the packet is too long');
-    void this.#then(() => this.#broker.deliver(subject, packet));
+    void this.#then(
+      () => this.#broker.deliver(subject, packet),
+      () => this.#broker.readsRest,
+    );
   }
 
   async roundTrip(): Promise<void> {
@@ -111,11 +116,11 @@ class MemoryConnection implements BrokerConnection {
     this.receiver.closed('it closed the connection');
   }
 
-  #then(run: () => void): Promise<void> {
+  #then(run: () => void, evenIfClosed = () => false): Promise<void> {
     this.#last = this.#last
       .then(() => this.#broker.turn())
       .then(() => {
-        if (this.#isOpen) run();
+        if (this.#isOpen || evenIfClosed()) run();
       });
     return this.#last;
   }
