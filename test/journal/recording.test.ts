@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
-import type { Entry } from '../../src/journal/journal.ts';
+import type { Framing } from '../../src/framing/framing.ts';
+import type { Entry, Journal } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { serve } from '../../src/server/server.ts';
 import { readFraming } from '../../src/transcript/wire.ts';
@@ -110,27 +111,63 @@ describe('frames', () => {
     'raw',
   ];
 
-  test.each(kinds)('%s: frames are read back byte for byte, unusual ones included', async (name) => {
+  /** What a stream has of messages, as parts and as frames, and what is read back of it. */
+  async function recorded(wire: Framing, bytes: Uint8Array, journal: Journal) {
+    const decoder = wire.createDecoder({ maxMessageLength: 1e6, onTooLong: 'discard', encoding: 'binary' });
+    const sent: { readonly frame: Uint8Array; readonly payload: string; readonly header: string }[] = [];
+    const one = session(wire);
+    for (const batch of [decoder.decode(Buffer.from(bytes)), decoder.end()]) {
+      if (batch.count === 0) continue;
+      for (const { frame, bytes: payload, header } of batch) {
+        sent.push({ frame: Uint8Array.from(frame), payload: hex(payload), header: hex(header) });
+      }
+      await journal.append(one, batch);
+    }
+    const peer = `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}`;
+    return { sent, entries: sent.length === 0 ? [] : await all(journal.read({ peer })) };
+  }
+
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+  /** A frame of `length:varint,offset=1`, with its length in as few bytes as possible. */
+  function withShortestLength(frame: Uint8Array): Uint8Array {
+    const bytes = [...frame];
+    let last = bytes.findIndex((byte, index) => index > 0 && byte < 0x80);
+    for (; last > 1 && bytes[last] === 0; last--) {
+      bytes.splice(last, 1);
+      bytes[last - 1] = (bytes[last - 1] as number) - 0x80;
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  test.each(kinds)('%s: messages and frames are read back byte for byte, unusual ones included', async (name) => {
     const wire = readFraming(name);
+    const expected = name.includes('varint') ? withShortestLength : (frame: Uint8Array) => frame;
     const { journal } = await open();
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
-        const limits = { maxMessageLength: 1e6, onTooLong: 'discard', encoding: 'binary' } as const;
-        const decoder = wire.createDecoder(limits);
-        const frames: Uint8Array[] = [];
-        const one = session(wire);
-        for (const batch of [decoder.decode(Buffer.from(bytes)), decoder.end()]) {
-          if (batch.count === 0) continue;
-          for (const { frame } of batch) frames.push(Uint8Array.from(frame));
-          await journal.append(one, batch);
-        }
-        if (frames.length === 0) return;
-        const peer = `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}`;
-        const entries = await all(journal.read({ peer }));
-        expect(entries.map((entry) => Uint8Array.from(frameOfEntry(entry)))).toEqual(frames);
+        const { sent, entries } = await recorded(wire, bytes, journal);
+        expect(entries.map(({ bytes: payload, header }) => [hex(payload), hex(header)])).toEqual(
+          sent.map(({ payload, header }) => [payload, header]),
+        );
+        expect(entries.map((entry) => Uint8Array.from(frameOfEntry(entry)))).toEqual(
+          sent.map(({ frame }) => expected(frame)),
+        );
       }),
       { numRuns: 40 },
     );
+  });
+
+  test.each([
+    ['0 in two bytes', [0, 128, 0], [0, 0]],
+    ['0 in three', [7, 128, 128, 0], [7, 0]],
+    ['1 in five', [7, 129, 128, 128, 128, 0, 65], [7, 1, 65]],
+  ])('a length that was written longer than necessary is read back in its shortest form: %s', async (_, sent, read) => {
+    const { journal } = await open();
+    const wire = readFraming('length:varint,offset=1');
+    const { entries } = await recorded(wire, Uint8Array.from(sent), journal);
+    expect(entries.map((entry) => [...frameOfEntry(entry)])).toEqual([read]);
+    expect(withShortestLength(Uint8Array.from(sent))).toEqual(Uint8Array.from(read));
   });
 });
 

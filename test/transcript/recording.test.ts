@@ -1,8 +1,12 @@
 /** Recordings: every message with its header, kind and ending, whatever the chunks. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { YodelError } from '../../src/errors.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import type { MessageKind } from '../../src/framing/frames.ts';
+import type { Framing } from '../../src/framing/framing.ts';
+import type { Message } from '../../src/framing/message.ts';
+import { unusualEnding } from '../../src/transcript/ending.ts';
 import { frameOf, framingOf } from '../../src/transcript/frames.ts';
 import { partsOf } from '../../src/transcript/message-line.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
@@ -11,6 +15,7 @@ import { type RecordedTimes, shortestTimeMs } from '../../src/transcript/record/
 import type { Ending, Side } from '../../src/transcript/transcript.ts';
 import { Values } from '../../src/transcript/values.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
+import { subjects } from '../framing/subjects.ts';
 import { unusualFrames } from './framings.ts';
 
 interface Spoken {
@@ -149,6 +154,39 @@ it.each(unusualFrames)('%s: every frame reads back', (name, frames) => {
   expect(text).not.toContain('# ');
   expect(played(text)).toEqual(sent);
 });
+
+describe('of every framing', () => {
+  const limits = { maxMessageLength: 65_536, onTooLong: 'discard', encoding: 'binary' } as const;
+  const decoded = (framing: Framing, bytes: Uint8Array) => {
+    const decoder = framing.createDecoder(limits);
+    return [decoder.decode(Buffer.from(bytes)), decoder.end()].flatMap((batch) => [...batch]);
+  };
+  const shown = ({ bytes, header, kind }: Message) => [hex(bytes), hex(header), kind];
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+  it.each(subjects)('$name: a frame in an unusual form reads back as the same message', ({ framing, input }) => {
+    fc.assert(
+      fc.property(input, (bytes) => {
+        for (const message of decoded(framing, bytes)) {
+          const { header, kind } = message;
+          const parts = { payload: message.bytes, header: header.length > 0 ? header : undefined, kind };
+          const frame = orRefused(() => frameOf(framing, { ...parts, ending: unusualEnding(framing, message) }));
+          if (frame) expect(decoded(framing, frame).map(shown)).toEqual([shown(message)]);
+        }
+      }),
+    );
+  });
+});
+
+/** Undefined for a message that may be received, and not sent: a header that is too long in the form in which it is sent. */
+function orRefused(encode: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return encode();
+  } catch (error) {
+    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return undefined;
+    throw error;
+  }
+}
 
 it.each([
   ['lines', 'a\nb'],
