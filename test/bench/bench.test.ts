@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { test as anyTest, expect } from 'vitest';
 import { benchmark, benchmarkCommand, root } from '../support/benchmark.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
+import { childrenOf, isRunning } from '../support/process/children.ts';
 import { run, start } from '../support/process/command.ts';
 import { waitUntil } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
@@ -199,14 +200,14 @@ test('Ctrl-C ends the benchmark and everything it started', async () => {
   const more = ['--seconds', '60', '--output', folder];
   const running = start(benchmarkCommand('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
   // The server, and the load generator that warms it up.
-  await waitUntil(
-    'both are running',
-    () => childrenOf(running.pid).length === 2 && running.stderr().includes('round 1'),
-  );
-  const children = childrenOf(running.pid);
+  let children: number[] = [];
+  await waitUntil('both are running', () => {
+    children = childrenOf(running.pid);
+    return children.length === 2 && running.stderr().includes('round 1');
+  });
   const { status } = await running.stop('SIGINT');
   expect(status).toBe(130);
-  await waitUntil('both have exited', () => !children.some(isAlive));
+  await waitUntil('both have exited', () => !children.some(isRunning));
   expect(existsSync(folder)).toBe(false);
 });
 
@@ -224,22 +225,6 @@ function pythonRunning(program: string): string {
   );
   chmodSync(python, 0o755);
   return python;
-}
-
-/** Linux lists the children of each thread. */
-function childrenOf(pid: number): number[] {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'));
-  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
-}
-
-/** A zombie has exited and only waits to be reaped. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 const withRedis = process.versions.bun

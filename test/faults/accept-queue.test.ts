@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../support/files.ts';
+import { childrenOf } from '../support/process/children.ts';
 import { type RunningServer, serve } from '../support/process/command.ts';
 
 /**
@@ -49,8 +50,7 @@ function webSocketMessage(text: string): Buffer {
 
 /** All processes of the server, workers included. */
 function processesOf({ pid }: RunningServer): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean);
-  return [...children.map(Number), pid];
+  return [...childrenOf(pid), pid];
 }
 
 /** Fewer over TLS: this process must get through its part of the handshakes within the time for a first message. */

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { childrenOf } from './process/children.ts';
 import { environmentOfTest } from './process/environment.ts';
 import { waitUntil } from './process/process.ts';
 import { folderWithYodel } from './shell.ts';
@@ -113,8 +114,7 @@ export class Terminal {
   /** The process id of the program that runs in the shell. */
   processIn(): number {
     const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();
-    const [program = ''] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
-    return Number(program);
+    return childrenOf(Number(shell))[0] ?? 0;
   }
 
   /** Resolves with the match when the screen shows the pattern. Wrapped lines are joined. */

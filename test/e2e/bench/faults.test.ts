@@ -1,9 +1,9 @@
 /** `yodel bench` with faulty servers. */
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
 import { bench, errorCount } from '../../support/bench.ts';
+import { childrenOf } from '../../support/process/children.ts';
 import { commandPath, serve, start, yodel } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 
@@ -221,8 +221,8 @@ test('when one of several processes is killed, the run fails with the results of
     '--json',
   ]);
   await server.saw(/(connected[\s\S]*){2}/);
-  const [child] = readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, 'utf8').trim().split(' ');
-  process.kill(Number(child), 'SIGKILL');
+  const [child] = childrenOf(running.pid);
+  process.kill(child as number, 'SIGKILL');
   const { stdout, status } = await running.ended;
   const report = JSON.parse(stdout.toString()) as BenchReport;
   expect(report.errors).toEqual([

@@ -64,8 +64,16 @@ function hasConnection(pid: number, port: number, peerPort: number): boolean {
   const ends = [port, peerPort].map((one) => one.toString(16).toUpperCase().padStart(4, '0'));
   const row = new RegExp(`:${ends[0]} \\S+:${ends[1]} 01 .* (\\d+) \\d+ [0-9a-f]{16} `);
   const [, inode] = row.exec(readFileSync('/proc/net/tcp', 'latin1')) ?? [];
-  const names = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkOf(`/proc/${pid}/fd/${fd}`));
-  return names.includes(`socket:[${inode}]`);
+  return descriptorsOf(pid).some((fd) => readlinkOf(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`);
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    // The worker has ended; another one takes its place.
+    return [];
+  }
 }
 
 function readlinkOf(path: string): string | undefined {
