@@ -83,16 +83,22 @@ export { type Server, serve } from './server/server.ts';
 export type {
   Handler,
   HandlerObject,
-  JoinOptions,
   MessageHandler,
   Reply,
   Room,
-  RoomAction,
-  RoomReach,
   RoomSendOptions,
   Session,
   SessionServer,
 } from './session/handler.ts';
+export type {
+  HistoryOptions,
+  JoinOptions,
+  Recovery,
+  RoomAction,
+  RoomReach,
+  StoredMessage,
+  StoredMessages,
+} from './session/joining.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
 export type {
   BusCounters,

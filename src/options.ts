@@ -207,6 +207,30 @@ export const serverOptions = {
       'The memory limit for the histories of all rooms together. Above it, the largest lose their oldest messages.',
     reason: 'A quarter of maxPendingBytes, in which it does not count, because no peer waits for it.',
   },
+  /** The number of stored messages that are kept of each room. Older ones are removed. */
+  storedMessages: {
+    kind: 'count',
+    default: 10_000,
+    off: 'unlimited',
+    summary: 'The number of stored messages that are kept of each room. Older ones are removed.',
+    reason: 'Enough for clients that were away for a while, and read again in less than a second.',
+  },
+  /** How long stored messages are kept. */
+  storedAge: {
+    kind: 'duration',
+    default: 86_400_000,
+    off: 'unlimited',
+    summary: 'How long stored messages are kept.',
+    reason: 'A day: clients come back after a night. What must be kept for longer belongs in a database.',
+  },
+  /** The space for the stored messages of all rooms together. Above it, the oldest are removed. */
+  storedBytes: {
+    kind: 'size',
+    default: 67_108_864,
+    off: 'unlimited',
+    summary: 'The space for the stored messages of all rooms together. Above it, the oldest are removed.',
+    reason: 'As maxHistoryBytes: without a bus or journal it is memory of the server.',
+  },
   /** The memory for what another process has not read of what rooms are sent, per process; more is lost, and counted. */
   busBuffer: {
     kind: 'size',

@@ -20,6 +20,10 @@ const totals = {
     'Messages not sent to a peer, because its framing cannot express them.',
   ],
   yodel_room_messages_total: ['roomMessages', 'Messages that rooms were sent, each counted once for all members.'],
+  yodel_room_messages_stored_total: [
+    'roomMessagesStored',
+    'Messages of this process that were stored in the histories of rooms.',
+  ],
   yodel_room_messages_missed_total: [
     'roomMessagesMissed',
     'Messages that members of rooms missed because they read too slowly or the messages were lost between processes, counted for each of them.',

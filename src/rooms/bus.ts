@@ -6,6 +6,7 @@
  */
 
 import type { BusCounters, BusEvent } from '../telemetry/telemetry.ts';
+import type { RoomStore } from './stored/store.ts';
 
 export type { BusCounters };
 
@@ -14,6 +15,8 @@ export interface Bus {
   readonly state: BusState;
   /** Absent: it counts nothing, such as one between processes of one machine. */
   readonly counters?: BusCounters | undefined;
+  /** Keeps what rooms store. Undefined: they cannot. */
+  readonly store?: RoomStore | undefined;
   /** Connects. Resolves when the other nodes can be reached, or when it is known that there are none. */
   start(receiver: BusReceiver): Promise<void>;
   /** This node has members in the room: its batches come here from now on; see {@link BusReceiver.followed}. */

@@ -1,9 +1,11 @@
 /** A room in this process: its members, and what it is sent. */
+
 import type { Message } from '../framing/message.ts';
 import type { RoomSendOptions } from '../session/handler.ts';
 import type { Participant } from '../session/membership.ts';
+import type { RoomContext } from './context.ts';
 import { type Histories, History, lastOf } from './history.ts';
-import { canReceive, type Member, participantOf, type RoomContext, recipientOf, writeShare } from './member.ts';
+import { canReceive, type Member, participantOf, recipientOf, writeShare } from './member.ts';
 import { type Part, Pending } from './pending.ts';
 import type { Loss } from './ring.ts';
 import { lastingOf, type RoomMessage } from './segment.ts';
@@ -35,6 +37,8 @@ export class LocalRoom {
   #isDelivering = false;
   /** Whether this process receives what the room is sent in others. */
   isFollowed = false;
+  /** How many sessions receive its history, and become members then. */
+  waiting = 0;
   #hasHistory = true;
   /** Everything below this number was received, or is kept for the slow members. */
   #kept = 0;

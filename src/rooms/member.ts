@@ -1,8 +1,5 @@
-/** A session in a room. */
-import type { ServerLimits } from '../options.ts';
 import type { Session } from '../session/handler.ts';
 import type { Participant, RoomSession } from '../session/membership.ts';
-import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { Wire } from '../session/wire.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Recipient, Segment } from './segment.ts';
@@ -20,13 +17,6 @@ export interface Member {
   behind: Behind | undefined;
   /** Messages that it missed and has not been told, if it is sent each message by itself. */
   untold: number;
-}
-
-/** What the rooms of a server share. */
-export interface RoomContext {
-  limits: Pick<ServerLimits, 'roomBuffer' | 'roomBehind' | 'roomHistory' | 'maxHistoryBytes'>;
-  readonly telemetry: Telemetry;
-  readonly memoryLimit: MemoryLimit;
 }
 
 /** How far behind a member is. */

@@ -7,34 +7,28 @@
  *                                                        └─▶ Ring, if members are behind: they continue from there
  * ```
  */
-import type { Clock } from '../clock.ts';
+
 import { YodelError } from '../errors.ts';
 import { checkMessage } from '../framing/framing.ts';
 import { isMessage, type Message } from '../framing/message.ts';
-import type { ServerLimits, SessionLimits } from '../options.ts';
-import type { JoinOptions, Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
+import type { Room, RoomSendOptions } from '../session/handler.ts';
+import type { AnyJoinOptions, HistoryOptions, JoinOptions, Recovery, RoomReach } from '../session/joining.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import type { BusEvent } from '../telemetry/telemetry.ts';
 import { Bridge } from './bridge.ts';
-import type { Bus, MemberName } from './bus.ts';
+import type { MemberName } from './bus.ts';
+import type { RoomsContext } from './context.ts';
+import { Deliveries } from './deliveries.ts';
+import { RoomHandle } from './handle.ts';
 import { Histories } from './history.ts';
 import { JoinLimits } from './join-limits.ts';
 import { LocalRoom, type Membership } from './local-room.ts';
-import { canReceive, participantOf, type RoomContext } from './member.ts';
+import { canReceive, participantOf } from './member.ts';
 import { checkMemberName, checkRoomName, everyone, publicNameOf } from './name.ts';
 import { Presence } from './presence.ts';
 import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
-
-/** The settings of the rooms of a server. */
-export interface RoomsContext extends RoomContext {
-  readonly clock: Clock;
-  limits: ServerLimits;
-  sessionLimits: Pick<SessionLimits, 'maxRoomsPerSession' | 'joinRate'>;
-  readonly sessions: () => ReadonlySet<RoomSession>;
-  /** Reaches the members in other processes. */
-  readonly bus?: Bus | undefined;
-}
+import { StoredRooms, type StoringRooms } from './stored/stored-rooms.ts';
 
 /**
  * How many segments a session receives at a time when its peer has read something. They have up to 64 KiB, so that a peer that
@@ -46,23 +40,25 @@ const segmentsAtOnce = 16;
 export class Rooms implements SessionRooms {
   readonly #context: RoomsContext;
   readonly #rooms = new Map<string, LocalRoom>();
-  /** Rooms that were sent something in this turn. */
-  readonly #sent = new Set<LocalRoom>();
-  #isDeliveryDue = false;
-  #isDelivering = false;
-  /** Sessions that continue in the next turn with what they have not received. */
-  readonly #continuing = new Set<Participant>();
+  readonly #deliveries: Deliveries;
   readonly #histories: Histories;
   readonly #presence = new Presence();
   readonly #joins: JoinLimits;
   readonly #bridge: Bridge | undefined;
+  readonly #stored: StoredRooms | undefined;
 
   constructor(context: RoomsContext) {
     this.#context = context;
     this.#joins = new JoinLimits(context.clock);
+    this.#deliveries = new Deliveries(context.clock, {
+      deliver: (room) => this.#deliver(room),
+      delivered: (room) => this.#dropIfEmpty(room),
+      continue: (participant) => this.peerRead(participant),
+    });
     this.#histories = new Histories(context.telemetry.counters);
     context.telemetry.counters.bus = context.bus?.counters;
     this.#bridge = context.bus && new Bridge(context.bus, this.#bridged());
+    this.#stored = context.store && new StoredRooms(context.store, this.#storing(context));
   }
 
   /** Connects with the other processes, if there are any. */
@@ -73,33 +69,54 @@ export class Rooms implements SessionRooms {
 
   async close(): Promise<void> {
     // What handlers have sent as the last sessions ended.
-    if (this.#isDeliveryDue) this.#deliver();
+    this.#deliveries.now();
+    await this.#stored?.close();
     await this.#bridge?.close();
   }
 
   /** Changes the limits. */
-  reload(limits: ServerLimits, sessionLimits: SessionLimits): void {
+  reload({ limits, sessionLimits, handler }: Pick<RoomsContext, 'limits' | 'sessionLimits' | 'handler'>): void {
+    this.#context.handler = handler;
     this.#context.limits = limits;
     this.#context.sessionLimits = sessionLimits;
     this.#histories.shrink(limits.maxHistoryBytes);
   }
 
+  /** The room in this process, if it is there. */
+  localRoom(name: string): LocalRoom | undefined {
+    return this.#rooms.get(name);
+  }
+
   /** @throws YodelError `YODEL_INVALID_ROOM` */
   room(name: string): Room {
     checkRoomName(name);
-    return this.#handleOf(name);
+    return new RoomHandle(name, this);
   }
 
   /** Sends to all sessions. */
   broadcast(message: string | Uint8Array | Message, options: RoomSendOptions = {}): RoomReach {
     this.#everyone();
-    return this.#send(everyone, message, options);
+    return this.send(everyone, message, options);
   }
 
-  join(participant: Participant, name: string, { as, alone = false }: JoinOptions = {}): void {
+  join(participant: Participant, name: string, options: AnyJoinOptions = {}): Promise<Recovery> | undefined {
+    if (options.since !== undefined || options.history !== undefined)
+      return this.#joinFrom(participant, name, options as HistoryOptions & JoinOptions);
+    this.#joinNow(participant, name, options);
+  }
+
+  /** It receives the history first. */
+  async #joinFrom(participant: Participant, name: string, options: HistoryOptions & JoinOptions): Promise<Recovery> {
+    checkRoomName(name);
+    this.leave(participant, name);
+    return this.stored.join(participant, name, options, () => this.#joinNow(participant, name, options));
+  }
+
+  #joinNow(participant: Participant, name: string, { as, alone = false }: JoinOptions): void {
     checkRoomName(name);
     if (as !== undefined) checkMemberName(as);
     if (participant.hasEnded) return;
+    this.#stored?.cancel(participant, name);
     const isMember = participant.memberships.has(name);
     if (!isMember) this.#join(participant, name, alone);
     if (as === undefined && (isMember || !alone)) return;
@@ -108,7 +125,7 @@ export class Rooms implements SessionRooms {
   }
 
   #join(participant: Participant, name: string, isAlone: boolean): void {
-    if (isAlone && this.#sizeOf(name) > 0)
+    if (isAlone && this.sizeOf(name) > 0)
       throw new YodelError('YODEL_ROOM_TAKEN', `room ${JSON.stringify(name)} has another member`);
     this.#joins.check(participant, this.#context.sessionLimits);
     const { telemetry } = this.#context;
@@ -121,6 +138,7 @@ export class Rooms implements SessionRooms {
   }
 
   leave(participant: Participant, name: string): boolean {
+    this.#stored?.cancel(participant, name);
     const member = participant.memberships.get(name) as Membership | undefined;
     if (!member || name === everyone) return false;
     this.#remove(member, false);
@@ -128,17 +146,18 @@ export class Rooms implements SessionRooms {
   }
 
   leaveAll(participant: Participant, isGone: boolean): void {
+    this.#stored?.cancelAll(participant);
     for (const member of participant.memberships.values()) this.#remove(member as Membership, isGone);
     participant.releaseAll();
   }
 
   /** Its rooms take turns, each with one segment, so that a busy one delays the others only by that. */
   peerRead(participant: Participant): void {
-    if (this.#isDelivering) return this.#continueSoon(participant);
+    if (this.#deliveries.isDelivering) return this.#deliveries.continueSoon(participant);
     for (let segments = 0; ; segments++) {
       const [member] = participant.behind as ReadonlySet<Membership>;
       if (!member || !canReceive(participant)) return;
-      if (segments === segmentsAtOnce) return this.#continueSoon(participant);
+      if (segments === segmentsAtOnce) return this.#deliveries.continueSoon(participant);
       participant.fellBehind(member);
       member.room.continue(member);
     }
@@ -193,11 +212,12 @@ export class Rooms implements SessionRooms {
    */
   #follow(room: LocalRoom): void {
     if (!this.#bridge || !this.#isCurrent(room)) return;
-    const follows = room.size > 0 || this.#keepsHistoryOf(room.name);
+    const follows = room.size > 0 || room.waiting > 0 || this.#keepsHistoryOf(room.name);
     if (follows === room.isFollowed) return;
     room.isFollowed = follows;
-    if (follows) this.#bridge.follow(room.name);
-    else this.#bridge.unfollow(room.name);
+    if (follows) return this.#bridge.follow(room.name);
+    this.#bridge.unfollow(room.name);
+    this.#stored?.unfollowed(room.name);
   }
 
   #keepsHistoryOf(name: string): boolean {
@@ -230,9 +250,11 @@ export class Rooms implements SessionRooms {
   }
 
   #dropIfEmpty(room: LocalRoom): void {
-    const isNeeded = room.size > 0 || room.isFollowed || room.name === everyone || this.#sent.has(room);
+    const isNeeded =
+      room.size > 0 || room.waiting > 0 || room.isFollowed || room.name === everyone || this.#deliveries.has(room);
     if (isNeeded || !this.#isCurrent(room)) return;
     this.#rooms.delete(room.name);
+    this.#stored?.unfollowed(room.name);
     room.close();
     this.#context.telemetry.counters.rooms--;
   }
@@ -242,14 +264,15 @@ export class Rooms implements SessionRooms {
     return this.#rooms.get(room.name) === room;
   }
 
-  #send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
+  /** See `Room.send`. */
+  send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
     if (!isMessage(message)) checkMessage(message);
     this.#context.telemetry.counters.roomMessages++;
     const bridge = this.#bridge;
     const room = this.#rooms.get(name) ?? (bridge?.isFollowed(name) ? this.#create(name) : undefined);
     if (room) {
       room.send(message, options);
-      this.#deliverSoon(room);
+      this.#deliveries.add(room);
     }
     if (!bridge) return 'all';
     // Whatever `roomBehind` says: what one sends too fast for the other processes would be at the expense of all other rooms.
@@ -261,7 +284,6 @@ export class Rooms implements SessionRooms {
   /** What the bridge of these rooms sees of them. */
   #bridged() {
     const context = this.#context;
-    const { telemetry } = context;
     const roomOf = (name: string) => (name === everyone ? this.#everyone() : this.#rooms.get(name));
     return {
       clock: context.clock,
@@ -273,16 +295,63 @@ export class Rooms implements SessionRooms {
       resized: (name: string) => this.#resizedElsewhere(name),
       namesOf: (name: string) => this.#presence.namesIn(name),
       named: (name: string, names: readonly MemberName[], node: string) => this.#named(name, names, node),
-      received: (name: string, messages: readonly RoomMessage[]) => {
-        const room = roomOf(name);
-        room?.receive(messages);
-        if (room) this.#deliverSoon(room);
-      },
+      received: (name: string, messages: readonly RoomMessage[]) => this.#receive(roomOf(name), messages),
       lost: (name: string, loss: Loss) => this.#lost(roomOf(name), loss),
-      reported: (event: BusEvent, reason: string) => {
-        if (telemetry.watched) telemetry.emit('bus', event, reason);
-      },
+      reported: (event: BusEvent, reason: string) => this.#reported(event, reason),
     };
+  }
+
+  /** What the histories of these rooms see of them. */
+  #storing({ clock, memoryLimit, telemetry }: RoomsContext): StoringRooms {
+    const context = this.#context;
+    return {
+      clock,
+      memoryLimit,
+      get limits() {
+        return context.limits;
+      },
+      get handler() {
+        return context.handler;
+      },
+      isFollowed: (name) => this.#rooms.has(name),
+      keep: (name) => {
+        const room = this.#rooms.get(name) ?? this.#createWithin(name);
+        room.waiting++;
+        this.#follow(room);
+      },
+      release: (name) => {
+        const room = this.#rooms.get(name) as LocalRoom;
+        room.waiting--;
+        this.#follow(room);
+        this.#dropIfEmpty(room);
+      },
+      received: (name, messages) => this.#receive(this.#rooms.get(name), messages),
+      lost: (name, loss) => this.#lost(this.#rooms.get(name), loss),
+      counted: (messages) => {
+        telemetry.counters.roomMessagesStored += messages;
+      },
+      unreadable: (name, reason) => this.#reported('refused', `the history of room ${JSON.stringify(name)}: ${reason}`),
+    };
+  }
+
+  #receive(room: LocalRoom | undefined, messages: readonly RoomMessage[]): void {
+    if (!room) return;
+    room.receive(messages);
+    this.#deliveries.add(room);
+  }
+
+  #reported(event: BusEvent, reason: string): void {
+    const { telemetry } = this.#context;
+    if (telemetry.watched) telemetry.emit('bus', event, reason);
+  }
+
+  /** The histories. @throws YodelError `YODEL_BUS_UNAVAILABLE` if there are none */
+  get stored(): StoredRooms {
+    if (this.#stored) return this.#stored;
+    throw new YodelError(
+      'YODEL_BUS_UNAVAILABLE',
+      'rooms of several processes store messages only with a bus: NATS or Redis',
+    );
   }
 
   /** Another process has members in a room. One of this process that had joined it alone, but later, loses it. */
@@ -296,12 +365,12 @@ export class Rooms implements SessionRooms {
   }
 
   /** The number of members in all processes. */
-  #sizeOf(name: string): number {
+  sizeOf(name: string): number {
     return (this.#rooms.get(name)?.size ?? 0) + (this.#bridge?.remoteSizeOf(name) ?? 0);
   }
 
   /** The names of members in all processes. */
-  #namesOf(name: string, limit: number): string[] {
+  allNamesOf(name: string, limit: number): string[] {
     const own = this.#presence.namesIn(name, limit);
     const all = this.#bridge?.namesWith(name, own) ?? own;
     return all.flatMap((member) => member.name || []).slice(0, limit);
@@ -313,80 +382,15 @@ export class Rooms implements SessionRooms {
     telemetry.counters.roomMessagesLost += loss.messages;
     if (telemetry.watched) telemetry.emit('roomLost', publicNameOf(room.name), loss.messages, room.size);
     // What was sent before arrives first.
-    if (room.hasPending) this.#deliverRoom(room);
+    if (room.hasPending) this.#deliveries.deliver(room);
     room.lost(loss);
   }
 
-  #deliverSoon(room: LocalRoom): void {
-    this.#sent.add(room);
-    this.#deliverySoon();
-  }
-
-  #continueSoon(participant: Participant): void {
-    this.#continuing.add(participant);
-    this.#deliverySoon();
-  }
-
-  #deliverySoon(): void {
-    if (this.#isDeliveryDue) return;
-    this.#isDeliveryDue = true;
-    this.#context.clock.soon(() => this.#deliver());
-  }
-
-  #deliver(): void {
-    this.#isDeliveryDue = false;
-    const continuing = [...this.#continuing];
-    this.#continuing.clear();
-    // What handlers send meanwhile is delivered in the next turn.
-    for (const room of [...this.#sent]) {
-      this.#sent.delete(room);
-      this.#deliverRoom(room);
-      this.#dropIfEmpty(room);
-    }
-    for (const participant of continuing) this.peerRead(participant);
-  }
-
-  #deliverRoom(room: LocalRoom): void {
+  #deliver(room: LocalRoom): void {
     const { telemetry } = this.#context;
-    this.#isDelivering = true;
-    try {
-      room.deliver((messages) => {
-        if (telemetry.watched) telemetry.emit('published', publicNameOf(room.name), messages, room.size);
-        this.#bridge?.publish(room.name, messages);
-      });
-    } finally {
-      this.#isDelivering = false;
-    }
-  }
-
-  #handleOf(name: string): Room {
-    const room = () => this.#rooms.get(name);
-    const size = () => this.#sizeOf(name);
-    return {
-      name,
-      get size() {
-        return size();
-      },
-      get members() {
-        return (room()?.participants ?? []).map(({ session }) => session);
-      },
-      names: (limit = 100) => this.#namesOf(name, limit),
-      send: (message, options = {}) => this.#send(name, message, options),
-      history: () => room()?.lastMessages ?? [],
-      evict: (session) => this.#evict(name, session),
-      drained: () => room()?.drained() ?? Promise.resolve(),
-    };
-  }
-
-  #evict(name: string, session: Session | undefined): number {
-    const room = this.#rooms.get(name);
-    const participant = session && participantOf(session);
-    // The session of another server may be in a room of the same name.
-    const member = participant?.memberships.get(name) as Membership | undefined;
-    if (participant) return member?.room === room && this.leave(participant, name) ? 1 : 0;
-    const all = room?.participants ?? [];
-    const evicted = session ? all.filter((one) => one.session.id === session.id) : all;
-    for (const participant of evicted) this.leave(participant, name);
-    return evicted.length;
+    room.deliver((messages) => {
+      if (telemetry.watched) telemetry.emit('published', publicNameOf(room.name), messages, room.size);
+      this.#bridge?.publish(room.name, messages);
+    });
   }
 }

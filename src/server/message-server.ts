@@ -8,15 +8,10 @@ import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { Rooms } from '../rooms/rooms.ts';
-import {
-  type HandlerObject,
-  type Room,
-  type RoomReach,
-  type RoomSendOptions,
-  resolveHandler,
-  type Session,
-  type SessionServer,
-} from '../session/handler.ts';
+import { MemoryStore } from '../rooms/stored/memory-store.ts';
+import type { Room, RoomSendOptions } from '../session/handler.ts';
+import { type HandlerObject, resolveHandler, type Session, type SessionServer } from '../session/handler.ts';
+import type { RoomReach } from '../session/joining.ts';
 import type { RoomSession } from '../session/membership.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { SessionSettings } from '../session/settings.ts';
@@ -73,6 +68,8 @@ export class MessageServer implements SessionServer {
       memoryLimit: this.#memoryLimit,
       sessions: () => this.#acceptor.sessions as ReadonlySet<RoomSession>,
       bus: options.bus,
+      store: options.bus ? options.bus.store : new MemoryStore(this.#clock),
+      handler: resolveHandler(options.handler ?? echo),
     });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
@@ -165,7 +162,7 @@ export class MessageServer implements SessionServer {
     this.#limits = limits;
     this.#acceptor.reload(settings);
     this.#memoryLimit.setLimit(limits.maxPendingBytes);
-    this.#rooms.reload(limits, settings.session.limits);
+    this.#rooms.reload({ limits, sessionLimits: settings.session.limits, handler: settings.session.handler });
   }
 
   async close({

@@ -4,6 +4,25 @@ import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
+import type {
+  HistoryOptions,
+  JoinOptions,
+  Recovery,
+  RoomAction,
+  RoomReach,
+  StoredMessage,
+  StoredMessages,
+} from './joining.ts';
+
+export type {
+  HistoryOptions,
+  JoinOptions,
+  Recovery,
+  RoomAction,
+  RoomReach,
+  StoredMessage,
+  StoredMessages,
+} from './joining.ts';
 
 /**
  * A handler's reply to the same session: text, bytes, a message or a batch (whose frames are sent back byte for byte),
@@ -81,6 +100,15 @@ export interface Session extends SessionView {
   /** The names of the rooms that it is in, at this moment. */
   readonly rooms: ReadonlySet<string>;
   /**
+   * Becomes a member of a room, and receives what was stored in it before: see {@link Room.store}. First comes the history, then what
+   * is stored meanwhile and later, each message once, in order. The promise resolves when the history is sent, and the session is a
+   * member. Await it before the session's next message is handled. If it is a member already, it leaves the room first.
+   *
+   * @throws YodelError in the promise: as below; `YODEL_INVALID_POSITION`; `YODEL_BUS_UNAVAILABLE` if the history cannot be read:
+   *   the session is no member then
+   */
+  join(room: string, options: HistoryOptions & JoinOptions): Promise<Recovery>;
+  /**
    * Becomes a member of a room: it receives what the room is sent from now on, until it leaves or ends. If it is a member
    * already, only its name changes; if it has ended, nothing happens.
    *
@@ -117,19 +145,6 @@ export interface Session extends SessionView {
    * @param error the reason, for the log
    */
   abort(error?: YodelError): void;
-}
-
-/** How to join a room. */
-export interface JoinOptions {
-  /** The name that {@link Room.names} has for the member, of 1 to 128 bytes without control characters. Default: none. */
-  readonly as?: string | undefined;
-  /**
-   * Joins only if the room has no member, in any process of the server: for what only one may have, such as a nickname or the
-   * number of a device. All who join such a room say so. If sessions of several processes join within a moment, before these
-   * have told each other, the first one keeps the room, and the others lose it: see {@link HandlerObject.taken}. Such a room has
-   * no history. Default: no.
-   */
-  readonly alone?: boolean | undefined;
 }
 
 /** How to send a message to a room. */
@@ -170,6 +185,23 @@ export interface Room {
    * @returns `all`; `local` if members in other processes do not receive it, because the bus is away
    */
   send(message: string | Uint8Array | Message, options?: RoomSendOptions): RoomReach;
+  /**
+   * Stores a message in the history of the room, and sends it to all members. They receive what is stored in one order, the same in
+   * all processes and for those who join later with {@link HistoryOptions}; between that and what is sent with {@link send} no order
+   * is promised. The history is kept by the broker of the bus, by the journal, or in memory; see the guide for what that is worth.
+   *
+   * @returns the position of the message, once the store has taken it
+   * @throws YodelError in the promise: `YODEL_BUS_UNAVAILABLE` if the bus is away: nobody receives it; or the message says that it is
+   *   not known whether it is stored. `YODEL_STORE_FULL` if more than `busBuffer` waits for the store
+   */
+  store(message: string | Uint8Array | Message): Promise<string>;
+  /**
+   * Reads the history: for programs that are no member.
+   *
+   * @param options see {@link HistoryOptions}; at most about 256 KiB at a time: go on with the position that is returned
+   * @throws YodelError in the promise: `YODEL_INVALID_POSITION`, `YODEL_BUS_UNAVAILABLE`
+   */
+  read(options: HistoryOptions): Promise<StoredMessages>;
   /** The last messages that the room was sent in this process, at most `roomHistory` of them, the oldest first. */
   history(): readonly Message[];
   /** Ends the membership of a session, or of all members in this process. Returns how many there were. */
@@ -177,9 +209,6 @@ export interface Room {
   /** Resolves when the members that are behind need less than half of `roomBuffer`: for senders that can wait. */
   drained(): Promise<void>;
 }
-
-/** Whom a message reaches; see {@link Room.send}. */
-export type RoomReach = 'all' | 'local';
 
 /** The server of a session, as its handler sees it. */
 export interface SessionServer {
@@ -261,6 +290,12 @@ export interface HandlerObject {
    */
   missed?(session: Session, room: string, messages: number): Reply;
   /**
+   * Called for each message that was stored in a room, in each process that has members there, before they receive it, and for each
+   * one that a session receives as history. What it returns is sent instead, such as the message with its position, from which
+   * clients continue later. Without this callback, or if it returns nothing, the message is sent as it is.
+   */
+  stored?(message: StoredMessage, room: string): string | Uint8Array | Message | undefined;
+  /**
    * Called when the session has lost a room that it had joined alone, because a session in another process was first. It is no
    * member any more. The return value is sent. Without this callback the session is closed instead.
    */
@@ -276,9 +311,6 @@ export interface HandlerObject {
    */
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
-
-/** What a client asks for; see {@link HandlerObject.authorize}. */
-export type RoomAction = 'join' | 'send' | 'history';
 
 /** A handler: a function that is called for each message, or an object with callbacks. */
 export type Handler = MessageHandler | HandlerObject;

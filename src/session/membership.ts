@@ -1,10 +1,12 @@
 /** What rooms need of a session, and a session of its rooms. */
-import type { JoinOptions, Session } from './handler.ts';
+import type { Session } from './handler.ts';
+import type { AnyJoinOptions, Recovery } from './joining.ts';
 import type { Wire } from './wire.ts';
 
 /** The rooms of a server, as its sessions see them. */
 export interface SessionRooms {
-  join(participant: Participant, name: string, options?: JoinOptions): void;
+  /** A promise only with a history. */
+  join(participant: Participant, name: string, options?: AnyJoinOptions): Promise<Recovery> | undefined;
   leave(participant: Participant, name: string): boolean;
   /** The session sends no more. @param isGone whether nothing can be delivered any more */
   leaveAll(participant: Participant, isGone: boolean): void;

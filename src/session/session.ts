@@ -11,9 +11,8 @@
  * | deadlines | one timer for all time-outs                                                            |
  * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
- * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `settle` writes and decides whether to
- * continue reading. All of this happens within one call, unless the handler is asynchronous, or the journal, the rate limit
- * or a slow peer makes messages wait. The component that ends the wait calls `turn`.
+ * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `settle` writes and decides whether to go on
+ * reading: in one call, unless the handler, the journal, the rate limit or a slow peer makes messages wait. What ends the wait calls `turn`.
  */
 import type { SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
@@ -26,7 +25,7 @@ import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '..
 import type { Deadlines } from './deadlines.ts';
 import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
-import type { JoinOptions, SessionServer } from './handler.ts';
+import type { HistoryOptions, JoinOptions, Recovery, SessionServer } from './handler.ts';
 import type { Fault, Inbound } from './inbound.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Participant, RoomSession } from './membership.ts';
@@ -200,8 +199,10 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#settings.rooms.namesOf(this.participant);
   }
 
-  join(room: string, options?: JoinOptions): void {
-    this.#settings.rooms.join(this.participant, room, options);
+  join(room: string, options: HistoryOptions & JoinOptions): Promise<Recovery>;
+  join(room: string, options?: JoinOptions): void;
+  join(room: string, options?: JoinOptions): unknown {
+    return this.#settings.rooms.join(this.participant, room, options);
   }
 
   leave(room: string): boolean {
@@ -394,7 +395,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   /** @internal */
   onDeadline(): void {
     const next = this.#deadlines.meet(this.#connection);
-    if (next === 'turn') this.turn();
-    else if (next === 'settle') this.settle();
+    if (next) this[next]();
   }
 }

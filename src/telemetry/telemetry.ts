@@ -134,6 +134,8 @@ export interface Counters {
   roomHistoryBytes: number;
   /** Messages that rooms were sent. */
   roomMessages: number;
+  /** Messages of this process that were stored in rooms. */
+  roomMessagesStored: number;
   /** Messages that members of rooms have missed: because they read too slowly, or because of `roomMessagesLost`. */
   roomMessagesMissed: number;
   /** Messages that other processes sent to rooms with members here, and that were lost on the way. */
@@ -182,6 +184,7 @@ export class Telemetry {
     roomMembers: 0,
     roomHistoryBytes: 0,
     roomMessages: 0,
+    roomMessagesStored: 0,
     roomMessagesMissed: 0,
     roomMessagesLost: 0,
     roomMessagesReplaced: 0,

@@ -36,6 +36,7 @@ const toldAsTheyAre: readonly ErrorCode[] = [
   'YODEL_JOIN_RATE',
   'YODEL_ROOM_TAKEN',
   'YODEL_FELL_BEHIND',
+  'YODEL_INVALID_POSITION',
 ];
 const secret = '/srv/secret/app.journal';
 const codes = Object.keys(errorCodes) as ErrorCode[];

@@ -229,6 +229,7 @@ it('the counters of a server add up all of its sessions', async () => {
     roomMessagesLost: 0,
     roomMessagesMissed: 0,
     roomMessagesReplaced: 0,
+    roomMessagesStored: 0,
     bytesReceived: 20,
     bytesSent: 12 + tooLong,
     errors: new Map([

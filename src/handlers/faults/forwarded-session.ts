@@ -1,7 +1,7 @@
 /** A session that forwards its properties to another session. */
 import type { YodelError } from '../../errors.ts';
 import type { Batch, Message } from '../../framing/message.ts';
-import type { JoinOptions, Session } from '../../session/handler.ts';
+import type { HistoryOptions, JoinOptions, Recovery, Session } from '../../session/handler.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 
 /** The read-only part of a session, forwarded to another session. */
@@ -77,8 +77,10 @@ export class ForwardedSession {
     return this.inner.rooms;
   }
 
-  join(room: string, options?: JoinOptions): void {
-    this.inner.join(room, options);
+  join(room: string, options: HistoryOptions & JoinOptions): Promise<Recovery>;
+  join(room: string, options?: JoinOptions): void;
+  join(room: string, options?: JoinOptions): unknown {
+    return this.inner.join(room, options);
   }
 
   leave(room: string): boolean {

@@ -26,7 +26,7 @@ export interface StoredBatch extends NewBatch {
   readonly first: number;
   /** The batch before it; {@link beginning} if the history begins with it. */
   readonly previous: BatchName;
-  /** Where the store has it; 0 in stores that find batches by the numbers of their messages. */
+  /** Where the store has it, or a place before that. 0 in stores that find batches by the numbers of their messages. */
   readonly at: number;
 }
 
@@ -73,6 +73,13 @@ export interface RoomStore {
   /** Called once, before all else. */
   start(receiver: StoreReceiver): void;
   /**
+   * Resolves when the store passes on what is stored in the rooms that this process follows so far: what is read later has all that
+   * was stored before.
+   *
+   * @throws YodelError `YODEL_BUS_UNAVAILABLE`
+   */
+  followed(): Promise<void>;
+  /**
    * Appends a batch to the history of its room. There is only one at a time for each room in this process. Resolves when the store
    * has taken it; {@link StoreReceiver.stored} is called before or after that.
    *
@@ -86,7 +93,8 @@ export interface RoomStore {
    *
    * @param from `after`: from the batch with that place's message on, or, if it is not there, the oldest one after it. The batch with
    *   the place does not count: at least one more follows it, if there is one, so that readers advance
-   *   `newest`: the last batches, with at least that many messages. It is one read, also if they have more than `maxBytes`
+   *   `newest`: the last batches, with at least that many messages, and always the last one. It is one read, also if they have more
+   *   than `maxBytes`
    * @throws YodelError `YODEL_BUS_UNAVAILABLE`
    */
   read(

@@ -1,0 +1,116 @@
+/**
+ * How a session receives the history of a room and becomes a member, without a gap and without a message twice.
+ *
+ * ```
+ * 1  the room is followed: what is stored from now on comes to its feed
+ * 2  the history is read, a page at a time, and sent, as fast as the peer reads
+ * 3  after the last page: what the feed has passed meanwhile is sent, and in the same turn the session becomes a member
+ * ```
+ */
+import type { Recovery } from '../../session/joining.ts';
+import { continueAt, endOfAll, newestOf } from './chain.ts';
+import { type Feed, pageSize, type Tail } from './feed.ts';
+import { positionOf } from './position.ts';
+import { beginning, type Place, type RoomStore, type StoredBatch, type StoredRange } from './store.ts';
+
+/** Which messages. */
+export interface Wanted {
+  /** Those after this place. Undefined: only the last ones. */
+  readonly since: Place | undefined;
+  /** Otherwise the last ones: at most this number. */
+  readonly history: number;
+}
+
+/** Who receives a history. */
+export interface Recipient {
+  /** Whether it wants nothing more: it has ended, or left. */
+  readonly isOver: boolean;
+  /** Sends the messages of a batch, without the first ones. @param seen how many of them. Returns how many it has sent */
+  receive(batch: StoredBatch, seen: number): number;
+  /** Resolves when it can receive more. */
+  drained(): Promise<void>;
+  /** It is up to date: it becomes a member, and receives what comes next. */
+  arrived(): void;
+}
+
+/** See the top of the file. */
+export class CatchUp {
+  readonly #feed: Feed;
+  readonly #read: RoomStore['read'];
+  readonly #recipient: Recipient;
+  readonly #wanted: Wanted;
+  #place: Place = beginning;
+  #recovered = false;
+  #messages = 0;
+
+  /** @param read reads the store, when it is its turn */
+  constructor(feed: Feed, read: RoomStore['read'], recipient: Recipient, wanted: Wanted) {
+    this.#feed = feed;
+    this.#read = read;
+    this.#recipient = recipient;
+    this.#wanted = wanted;
+  }
+
+  /** @throws YodelError `YODEL_BUS_UNAVAILABLE` */
+  async run(): Promise<Recovery> {
+    await this.#feed.settled();
+    await this.#begin();
+    while (!this.#recipient.isOver && !(await this.#step())) await this.#recipient.drained();
+    return { recovered: this.#recovered, messages: this.#messages, position: positionOf(this.#place) };
+  }
+
+  /** Finds the place from which on it is sent what there is. */
+  async #begin(): Promise<void> {
+    const { since, history } = this.#wanted;
+    if (since) {
+      const { isIntact } = continueAt(since, await this.#read(this.#feed.room, { after: since }, 0));
+      this.#place = since;
+      this.#recovered = isIntact;
+      if (isIntact) return;
+    }
+    const { batches } = await this.#read(this.#feed.room, { newest: history }, pageSize);
+    if (history > 0) this.#send(newestOf(batches, history));
+    this.#place = endOfAll(batches, beginning);
+  }
+
+  /** Sends a page. Returns whether that was all. */
+  async #step(): Promise<boolean> {
+    const tail = this.#feed.tail();
+    try {
+      const range = await this.#read(this.#feed.room, { after: this.#place }, pageSize);
+      if (this.#recipient.isOver) return true;
+      return this.#sendPage(range) && (await this.#join(tail));
+    } finally {
+      tail.stop();
+    }
+  }
+
+  #sendPage(range: StoredRange): boolean {
+    const next = continueAt(this.#place, range);
+    // Messages were removed before they could be read.
+    if (!next.isIntact) this.#recovered = false;
+    // The store has lost what was read from it.
+    if (range.last < this.#place.number) this.#place = { ...endOfAll(range.batches, beginning) };
+    this.#send(next);
+    return next.isComplete;
+  }
+
+  #send({ batches, seen }: { readonly batches: readonly StoredBatch[]; readonly seen: number }): void {
+    for (const [index, batch] of batches.entries()) {
+      this.#messages += this.#recipient.receive(batch, index === 0 ? seen : 0);
+    }
+    this.#place = endOfAll(batches, this.#place);
+  }
+
+  /** Everything that was in the store is sent. Returns whether the feed is at the same place, or has what comes after it. */
+  async #join(tail: Tail): Promise<boolean> {
+    // It may have read something that is yet to come to the feed.
+    if (!tail.after(this.#place)) await this.#feed.passed(tail);
+    const batches = tail.after(this.#place);
+    if (this.#recipient.isOver) return true;
+    if (!batches) return false;
+    this.#send({ batches, seen: 0 });
+    this.#recipient.arrived();
+    return true;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * What a room is sent from its history, as it grows, for the members in this process: every batch once, in order.
+ *
+ * ```
+ * store ─ stored ─▶ follows the last one? ─ yes ─▶ members
+ *                     │ no
+ *                     ▼
+ *                   read from the last one on: what was missed, and then what has come meanwhile
+ * ```
+ */
+import type { Clock, Timer } from '../../clock.ts';
+import { type Continuation, continueAt, endOf, endOfAll, follows } from './chain.ts';
+import { beginning, type Place, type RoomStore, type StoredBatch, type StoredRange } from './store.ts';
+
+/** What the feeds of all rooms share. */
+export interface FeedOwner {
+  readonly store: RoomStore;
+  readonly clock: Clock;
+  /** The members receive a batch without its first messages. @param seen how many of them */
+  passed(batch: StoredBatch, seen: number): void;
+  /** Messages were removed from the history before the members could receive them. @param until when the last of them was stored */
+  lost(room: string, messages: number, until: number): void;
+}
+
+/** How much is read at a time, in bytes. */
+export const pageSize = 65_536;
+/** What arrives while the feed reads, in bytes: the rest is read, too. */
+const waitingSize = 1_048_576;
+/** The pause before another attempt to read, if the store does not say that it can be reached again. */
+const retryMs = 1000;
+/** How long something in the store may take to arrive, before the feed reads it. */
+const lateMs = 500;
+/** How many batches are remembered by name: a history that was restored from a backup goes on from one of them. */
+const rememberedBatches = 256;
+
+/** See the top of the file. */
+export class Feed {
+  readonly room: string;
+  readonly #owner: FeedOwner;
+  #last: Place | undefined;
+  #lastTime = 0;
+  /** The batches passed last. */
+  readonly #recent = new Set<string>();
+  readonly #tails = new Set<Tail>();
+  /** What has come while the feed reads. */
+  #waiting: StoredBatch[] = [];
+  #waitingBytes = 0;
+  #reading: Promise<void> | undefined;
+  #mustRead = false;
+  #retry: Timer | undefined;
+  #isClosed = false;
+
+  constructor(room: string, owner: FeedOwner) {
+    this.room = room;
+    this.#owner = owner;
+  }
+
+  /** The place after what the members have received. Undefined: not known yet. */
+  get last(): Place | undefined {
+    return this.#last;
+  }
+
+  /** The store has passed on a batch. The first one begins the feed, unless {@link settled} has. */
+  arrived(batch: StoredBatch): void {
+    if (this.#reading) this.#keep(batch);
+    else if (!this.#last || follows(this.#last, batch)) this.#pass(batch, 0);
+    else if (!this.#recent.has(batch.id)) this.read();
+  }
+
+  /** Resolves when the feed knows where it is, and has read what it missed. Rejects if the store cannot be read. */
+  async settled(): Promise<void> {
+    if (!this.#last && !this.#reading) this.read();
+    await this.#reading;
+    if (!this.#last || this.#retry) throw this.#failure;
+  }
+
+  /** Reads what it may have missed. */
+  read(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#mustRead = true;
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+  }
+
+  async #readAgain(): Promise<void> {
+    this.read();
+    await this.#reading;
+  }
+
+  /** Collects what is passed from now on. */
+  tail(): Tail {
+    const tail: Tail = new Tail(
+      () => this.#last,
+      () => this.#tails.delete(tail),
+    );
+    this.#tails.add(tail);
+    return tail;
+  }
+
+  /** Resolves when it has passed something to a tail. After a while it reads whether it has missed something. */
+  async passed(tail: Tail): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = this.#owner.clock.after(lateMs, late.resolve);
+    await Promise.race([tail.added(), late.promise.then(() => this.#readAgain())]);
+    timer.cancel();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#retry?.cancel();
+    for (const tail of this.#tails) tail.stop();
+  }
+
+  #failure: unknown;
+
+  async #readAll(): Promise<void> {
+    try {
+      while (this.#mustRead && !this.#isClosed) {
+        this.#mustRead = false;
+        if (!this.#last) await this.#begin();
+        while (!(await this.#readOn())) if (this.#isClosed) return;
+        this.#passWaiting();
+      }
+    } catch (error) {
+      this.#failure = error;
+      if (!this.#isClosed) this.#retry = this.#owner.clock.after(retryMs, () => this.read());
+    }
+  }
+
+  /** Finds the place where it begins: before what has come first, or the end of the history. */
+  async #begin(): Promise<void> {
+    const { batches } = await this.#owner.store.read(this.room, { newest: 0 }, pageSize);
+    const [first] = this.#waiting;
+    this.#last = first ? placeBefore(first) : endOfAll(batches, beginning);
+    this.#lastTime = batches.at(-1)?.time ?? 0;
+  }
+
+  /** Reads a page. Returns whether it was the last one. */
+  async #readOn(): Promise<boolean> {
+    const last = this.#last as Place;
+    const range = await this.#owner.store.read(this.room, { after: last }, pageSize);
+    const next = continueAt(last, range);
+    if (this.#isClosed) return true;
+    if (!next.isIntact) {
+      const missing = missingBefore(last, range);
+      if (missing === undefined) {
+        await this.#findFork();
+        return false;
+      }
+      this.#owner.lost(this.room, missing, range.batches[0]?.time ?? Date.now());
+    }
+    this.#passAll(next);
+    return next.isComplete;
+  }
+
+  #passAll({ batches, seen }: Continuation): void {
+    for (const [index, batch] of batches.entries()) this.#pass(batch, index === 0 ? seen : 0);
+  }
+
+  /**
+   * The history is another one: the store has lost data, and goes on from an earlier place, or from the beginning. The feed goes on after
+   * the last batch that it has passed. If it knows none of them, with those that were sent later than the last one that it knows.
+   */
+  async #findFork(): Promise<void> {
+    let known: Place | undefined;
+    let later: Place | undefined;
+    let place = beginning;
+    for (let isComplete = false; !isComplete; ) {
+      const range = await this.#owner.store.read(this.room, { after: place }, pageSize);
+      const next = continueAt(place, range);
+      for (const batch of next.batches) {
+        if (this.#recent.has(batch.id)) known = endOf(batch);
+        else if (batch.time > this.#lastTime) later ??= placeBefore(batch);
+      }
+      place = endOfAll(next.batches, place);
+      isComplete = next.isComplete;
+    }
+    this.#last = known ?? later ?? place;
+  }
+
+  /** Passes on what has come while it read, as far as it follows. */
+  #passWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const batch of waiting) {
+      if (follows(this.#last as Place, batch)) this.#pass(batch, 0);
+      // It is in the store: it is read.
+      else if (!this.#recent.has(batch.id)) this.#mustRead = true;
+    }
+  }
+
+  #keep(batch: StoredBatch): void {
+    // The first one tells where a new feed begins.
+    if (this.#waiting.length > 0 && this.#waitingBytes + batch.bytes.length > waitingSize) this.#mustRead = true;
+    else {
+      this.#waiting.push(batch);
+      this.#waitingBytes += batch.bytes.length;
+    }
+  }
+
+  #pass(batch: StoredBatch, seen: number): void {
+    this.#last = endOf(batch);
+    this.#lastTime = Math.max(this.#lastTime, batch.time);
+    this.#recent.add(batch.id);
+    const [oldest] = this.#recent;
+    if (this.#recent.size > rememberedBatches) this.#recent.delete(oldest as string);
+    for (const tail of this.#tails) tail.add(batch);
+    this.#owner.passed(batch, seen);
+  }
+}
+
+/** What a feed has passed since a moment. */
+export class Tail {
+  readonly #last: () => Place | undefined;
+  readonly #stop: () => void;
+  #batches: StoredBatch[] = [];
+  #bytes = 0;
+  #isStopped = false;
+  #next: PromiseWithResolvers<void> | undefined;
+
+  /** @param last the last place of the feed */
+  constructor(last: () => Place | undefined, stop: () => void) {
+    this.#last = last;
+    this.#stop = stop;
+  }
+
+  /** @internal The feed calls it. */
+  add(batch: StoredBatch): void {
+    this.#bytes += batch.bytes.length;
+    if (this.#bytes > waitingSize) this.#batches = [];
+    else this.#batches.push(batch);
+    this.#next?.resolve();
+    this.#next = undefined;
+  }
+
+  /** Resolves when the feed has passed something, or is closed. */
+  added(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    this.#next ??= Promise.withResolvers<void>();
+    return this.#next.promise;
+  }
+
+  /** What was passed after a place. Undefined: not known, or the feed is not there yet. */
+  after(place: Place): readonly StoredBatch[] | undefined {
+    const last = this.#last();
+    if (last && isSame(place, last)) return [];
+    const index = this.#batches.findIndex((batch) => follows(place, batch));
+    return index < 0 ? undefined : this.#batches.slice(index);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#stop();
+    this.#next?.resolve();
+  }
+}
+
+/** How many messages are missing between a place and what was read after it. Undefined: it is another history. */
+function missingBefore(place: Place, { batches }: StoredRange): number | undefined {
+  const [first] = batches;
+  return first && first.first > place.number + 1 ? first.first - place.number - 1 : undefined;
+}
+
+function placeBefore({ first, previous }: StoredBatch): Place {
+  return { number: first - 1, ...previous };
+}
+
+function isSame(one: Place, other: Place): boolean {
+  return one.number === other.number && one.id === other.id;
+}
