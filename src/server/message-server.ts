@@ -68,7 +68,7 @@ export class MessageServer implements SessionServer {
       memoryLimit: this.#memoryLimit,
       sessions: () => this.#acceptor.sessions as ReadonlySet<RoomSession>,
       bus: options.bus,
-      store: options.bus ? options.bus.store : new MemoryStore(this.#clock),
+      store: options.bus ? options.bus.store : (options.journal?.openStore?.() ?? new MemoryStore(this.#clock)),
       handler: resolveHandler(options.handler ?? echo),
     });
     const settings = this.#settingsOf(options, limits);

@@ -6,6 +6,7 @@ import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
 import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
 import type { Bus } from '../rooms/bus.ts';
+import type { StoreOwner } from '../rooms/stored/store.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
@@ -49,7 +50,7 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
    * Where messages are recorded before the handler receives them, so that a reply means that its message is on disk: the
    * result of `openJournal()`. It must stay open until the server is closed. Default: none.
    */
-  readonly journal?: SessionJournal | undefined;
+  readonly journal?: (SessionJournal & StoreOwner) | undefined;
   /** Closes the server when it is aborted, as {@link Server.close} does. */
   readonly signal?: AbortSignal | undefined;
   /** Receives the server's events. */

@@ -76,9 +76,12 @@ export class CatchUp {
   /** Sends a page. Returns whether that was all. */
   async #step(): Promise<boolean> {
     const tail = this.#feed.tail();
+    const { last } = this.#feed;
     try {
       const range = await this.#read(this.#feed.room, { after: this.#place }, pageSize);
       if (this.#recipient.isOver) return true;
+      // Everything is removed: it continues where the feed does.
+      if (range.batches.length === 0 && last) this.#place = last;
       return this.#sendPage(range) && (await this.#join(tail));
     } finally {
       tail.stop();
@@ -86,11 +89,10 @@ export class CatchUp {
   }
 
   #sendPage(range: StoredRange): boolean {
+    if (range.batches.length === 0) return true;
     const next = continueAt(this.#place, range);
     // Messages were removed before they could be read.
     if (!next.isIntact) this.#recovered = false;
-    // The store has lost what was read from it.
-    if (range.last < this.#place.number) this.#place = { ...endOfAll(range.batches, beginning) };
     this.#send(next);
     return next.isComplete;
   }

@@ -143,6 +143,8 @@ export class Feed {
     const range = await this.#owner.store.read(this.room, { after: last }, pageSize);
     const next = continueAt(last, range);
     if (this.#isClosed) return true;
+    // Everything is removed. What is stored next arrives, or is read.
+    if (range.batches.length === 0) return true;
     if (!next.isIntact) {
       const missing = missingBefore(last, range);
       if (missing === undefined) {
