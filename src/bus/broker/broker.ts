@@ -28,7 +28,7 @@ export interface BrokerConnection {
   roundTrip(): Promise<void>;
   /**
    * Opens the histories of rooms, with connections of its own. What is appended there is also passed to all who subscribe to the
-   * subject of the room, as a packet of the type `stored`, in order.
+   * subject of the room, in order; see `stored-packets.ts`.
    *
    * @throws Error with a message that says why there is none, such as a missing permission
    */

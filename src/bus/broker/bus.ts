@@ -20,6 +20,7 @@ import { batchPacket, type Follow, type NodeRoom, type NodeState, pieces, readPa
 import { Puzzle } from './puzzle.ts';
 import { Starts, type StartsOwner } from './starts.ts';
 import { States, type StatesOwner } from './states.ts';
+import { isStoredPacket } from './stored-packets.ts';
 import { Subjects } from './subjects.ts';
 
 /** Settings of a {@link BrokerBus}. */
@@ -207,8 +208,9 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   }
 
   #read(bytes: Buffer, self: string, isWhole = false): void {
+    if (isStoredPacket(bytes)) return;
     const packet = readPacket(bytes, self);
-    if (!packet || packet.type === 'stored') return;
+    if (!packet) return;
     const node = this.#heard(packet.node);
     if (!node) return;
     switch (packet.type) {

@@ -11,7 +11,7 @@ import { type BrokerHistory, RefusedError } from './broker.ts';
 import { NoReplyError } from './nats-requests.ts';
 import { type NatsStream, notEnabled } from './nats-stream.ts';
 import type { NatsTurns } from './nats-turns.ts';
-import { storedHead, storedMiddle } from './packets.ts';
+import { storedHead, storedMiddle } from './stored-packets.ts';
 
 /** How long a node tries to append a batch, if others are always faster. */
 const patienceMs = 4000;

@@ -7,7 +7,7 @@ import { ownCopy } from '../../framing/slices.ts';
 import type { StoredBatch, StoreLimits } from '../../rooms/stored/store.ts';
 import { RefusedError } from './broker.ts';
 import { type NatsRequests, NoReplyError } from './nats-requests.ts';
-import { readPacket } from './packets.ts';
+import { readStoredPacket } from './stored-packets.ts';
 import type { Subjects } from './subjects.ts';
 
 /** What a server says about a stream, as far as it is of interest. */
@@ -298,12 +298,11 @@ function batchOf(
   if (!Number.isSafeInteger(at)) return undefined;
   try {
     // What is read from a connection is part of a larger chunk, which the batch would keep in memory.
-    const packet = readPacket(ownCopy(bytes), '-');
-    if (packet?.type !== 'stored' || packet.stored.room !== room) return undefined;
-    return { ...packet.stored, at };
+    const batch = readStoredPacket(ownCopy(bytes));
+    return batch.room === room ? { ...batch, at } : undefined;
   } catch (error) {
     // Anyone with write access can send anything.
-    if (error instanceof RangeError || error instanceof TypeError) return undefined;
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }

@@ -6,23 +6,20 @@
  * state    version | node: text | 2 | number: 8 | time: 8 | flags: 1 | part: 2 | parts: 2
  *                                   | (room: text | follows: 8 | last: 8 | sentAt: 8 | size: 4 | names) …
  * piece    version | node: text | 3 | packet: 8 | piece: 4 | pieces: 4 | bytes of a packet that is too long for the broker
- * stored   version | 0 | 4 | room: text | id: text | count: 4 | time: 8 | first: 8 | previous at: 8 | previous id: text | messages
  * asks     version | node: text | 5 | (room: text | follows: 8) …
  * starts   version | node: text | 6 | (room: text | follows: 8 | last: 8) …
  * ```
  *
- * `asks` and `starts` are for one node, all others for all. A stored batch is kept in this form, too. It has no node, for it comes from
- * the broker; what the broker adds is adjacent.
+ * `asks` and `starts` are for one node, all others for all. The type 4 is in `stored-packets.ts`.
  */
 import type { BusBatch, MemberName, RoomState } from '../../rooms/bus.ts';
-import type { BatchName, NewBatch, StoredBatch } from '../../rooms/stored/store.ts';
 import { PacketReader, PacketWriter, textSize } from '../packet-bytes.ts';
 import { batchSize, namesSize, readBatch, readNameList, writeBatch, writeNames } from '../packets.ts';
 
 /** Nodes of two versions may share a broker while a cluster is being replaced. */
 const version = 1;
 
-const types = { batch: 1, state: 2, piece: 3, stored: 4, asks: 5, starts: 6 } as const;
+const types = { batch: 1, state: 2, piece: 3, asks: 5, starts: 6 } as const;
 
 /**
  * A node follows a room: its messages are to be published, for the node has members there. The number grows each time that it begins
@@ -77,8 +74,6 @@ export type NodePacket = { readonly node: string } & (
   | { readonly type: 'batch'; readonly batch: BusBatch }
   | { readonly type: 'state'; readonly state: NodeState }
   | { readonly type: 'piece'; readonly piece: Piece }
-  /** Its `at` is 0: only the broker knows it. */
-  | { readonly type: 'stored'; readonly stored: StoredBatch }
   | { readonly type: 'asks'; readonly rooms: readonly Omit<Start, 'last'>[] }
   | { readonly type: 'starts'; readonly rooms: readonly Start[] }
 );
@@ -160,9 +155,8 @@ export function readPacket(bytes: Buffer, self: string): NodePacket | undefined 
   if (reader.byte() !== version) throw new TypeError('a packet of another version');
   const node = reader.text();
   if (node === self) return undefined;
-  const type = reader.byte();
-  if (type !== types.stored && !nodeName.test(node)) throw new TypeError('a packet of a node with an impossible name');
-  switch (type) {
+  if (!nodeName.test(node)) throw new TypeError('a packet of a node with an impossible name');
+  switch (reader.byte()) {
     case types.batch:
       return { node, type: 'batch', batch: { node, ...readBatch(reader) } };
     case types.state:
@@ -181,36 +175,9 @@ export function readPacket(bytes: Buffer, self: string): NodePacket | undefined 
         type: 'starts',
         rooms: readEach(reader, () => ({ ...readFollow(reader), last: reader.number() })),
       };
-    case types.stored:
-      return { node, type: 'stored', stored: readStored(reader) };
     default:
       throw new TypeError('a packet of another version');
   }
-}
-
-/** The beginning of the packet of a batch that is to be stored: {@link storedMiddle} and the messages follow. */
-export function storedHead({ room, id, count, time }: NewBatch): Buffer {
-  return packet('', types.stored, textSize(room) + textSize(id) + 4 + 8)
-    .text(room)
-    .text(id)
-    .int(count)
-    .number(time).bytes;
-}
-
-/** What is known when the batch is stored. */
-export function storedMiddle(first: number, { at, id }: BatchName): Buffer {
-  return PacketWriter.bare(8 + 8 + textSize(id))
-    .number(first)
-    .number(at)
-    .text(id).bytes;
-}
-
-function readStored(reader: PacketReader): StoredBatch {
-  const [room, id, count, time] = [reader.text(), reader.text(), reader.int(), reader.number()];
-  const [first, at] = [reader.number(), reader.number()];
-  const previous = { at, id: reader.text() };
-  if (first < 1 || count < 1) throw new RangeError('a packet has an impossible number');
-  return { room, id, count, time, first, previous, at: 0, bytes: reader.rest() };
 }
 
 /** Nodes are called by random UUIDs. */

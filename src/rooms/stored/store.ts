@@ -16,7 +16,7 @@ export interface NewBatch {
   readonly count: number;
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number;
-  /** The messages; see `packed-messages.ts`. */
+  /** The messages; see `packed-messages.ts`. They are not changed until the batch is appended, or cannot be. */
   readonly bytes: Uint8Array;
 }
 
