@@ -18,6 +18,8 @@ import {
   rustc,
   socat,
   socketIo,
+  socketIoRedis,
+  socketIoStreams,
   type Tool,
   uvloop,
   ws,
@@ -34,6 +36,8 @@ export interface Given {
   readonly folder: string;
   /** What follows `yodel serve` where a server is attacked: a handler, and further listeners. */
   readonly flags?: readonly string[];
+  /** The address of the engine that connects the nodes, as in `--bus`. */
+  readonly bus?: string;
 }
 
 /** The parameters of a load generator's command line. */
@@ -48,6 +52,9 @@ export interface Load {
 }
 
 export type Command = readonly [string, ...string[]];
+
+/** What carries messages from one node to another. */
+export type Engine = 'redis' | 'nats';
 
 export interface Contender {
   readonly name: string;
@@ -65,6 +72,8 @@ export interface Contender {
   readonly forks?: true;
   /** The protocol in which the load generator speaks to it. Default: that of the workload, and lines. */
   readonly protocol?: 'redis' | 'nats' | 'length' | 'resp' | 'until' | 'socket.io';
+  /** In `room-nodes` it is two nodes, with this engine between them. */
+  readonly engine?: Engine;
   /** It runs on Bun, and a workload may compare it with another one there. */
   readonly onBun?: true;
 }
@@ -98,6 +107,14 @@ const framings: readonly { readonly protocol: 'length' | 'resp' | 'until'; reado
   { protocol: 'resp', notation: 'resp' },
   { protocol: 'until', notation: 'until(lines,/^\\d{3} /)' },
 ];
+
+const engineTitles: { readonly [engine in Engine]: string } = { redis: 'Redis', nats: 'NATS' };
+
+/** How the engines are started, without anything on disk. */
+export const engines: { readonly [engine in Engine]: (port: number) => Command } = {
+  redis: (port) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
+  nats: (port) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
+};
 
 /** In order of presentation; each round starts with a different one. */
 export const contenders: readonly Contender[] = [
@@ -236,13 +253,22 @@ export const contenders: readonly Contender[] = [
     title: 'Socket.IO',
     kind: 'peer',
     tools: [node, socketIo],
-    serves: { 'room-websocket': ({ port }) => ['node', peer('socket-io-room.mjs'), `${port}`] },
+    serves: {
+      'room-websocket': ({ port }) => ['node', peer('socket-io-room.mjs'), `${port}`],
+      'room-nodes': ({ port }) => ['node', peer('socket-io-room.mjs'), `${port}`],
+    },
     protocol: 'socket.io',
   },
+  socketIoWith('redis', 'its Redis adapter', socketIoRedis),
+  socketIoWith('streams', 'its Redis streams adapter', socketIoStreams),
   withoutRooms('node', node),
   withoutRooms('bun', bun),
   withWorkers('node', node),
   withWorkers('bun', bun),
+  withNodes('node', node, 'redis', redis),
+  withNodes('node', node, 'nats', nats),
+  withNodes('bun', bun, 'redis', redis),
+  withNodes('bun', bun, 'nats', nats),
   {
     name: 'bare-node',
     title: 'bare node:net',
@@ -263,12 +289,13 @@ export const contenders: readonly Contender[] = [
     kind: 'peer',
     tools: [redis],
     serves: {
-      'fan-out': ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
-      room: ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
+      'fan-out': ({ port }) => engines.redis(port),
+      room: ({ port }) => engines.redis(port),
+      'room-nodes': ({ port }) => engines.redis(port),
       // One stream; a message is acknowledged once it is on disk.
       record: ({ port, folder }) => [
-        'redis-server',
-        ...['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--dir', folder],
+        ...engines.redis(port),
+        ...['--dir', folder],
         ...['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'],
       ],
     },
@@ -280,10 +307,11 @@ export const contenders: readonly Contender[] = [
     kind: 'peer',
     tools: [nats],
     serves: {
-      'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
-      room: ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
+      'fan-out': ({ port }) => engines.nats(port),
+      room: ({ port }) => engines.nats(port),
+      'room-nodes': ({ port }) => engines.nats(port),
       // Versions before 2.10 cannot fsync before they acknowledge; they do so every two minutes.
-      record: ({ port, folder }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder],
+      record: ({ port, folder }) => [...engines.nats(port), '-js', '-sd', folder],
     },
     protocol: 'nats',
   },
@@ -376,6 +404,37 @@ function withWorkers(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
+/** The same server as two nodes, to show what the engine between them costs. */
+function withNodes(runtime: 'node' | 'bun', tool: Tool, engine: Engine, engineTool: Tool): Contender {
+  return {
+    name: `yodel-${runtime}-${engine}`,
+    title: `${titleOn(runtime)}, two nodes with ${engineTitles[engine]}`,
+    kind: 'yodel',
+    tools: [tool, builtCommand, engineTool],
+    engine,
+    serves: {
+      'room-nodes': (given) =>
+        serveOn(runtime, handler('room.ts'), given, { more: given.bus ? ['--bus', given.bus] : [] }),
+    },
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
+/** Socket.IO as two nodes, with one of its adapters. */
+function socketIoWith(adapter: 'redis' | 'streams', title: string, adapterTool: Tool): Contender {
+  return {
+    name: `socket-io-${adapter}`,
+    title: `Socket.IO, two nodes with ${title}`,
+    kind: 'peer',
+    tools: [node, socketIo, adapterTool, redis],
+    engine: 'redis',
+    serves: {
+      'room-nodes': ({ port, bus = '' }) => ['node', peer('socket-io-room.mjs'), `${port}`, adapter, bus],
+    },
+    protocol: 'socket.io',
+  };
+}
+
 /** The same server with another framing, to show what the framing costs. */
 function withFraming(
   runtime: 'node' | 'bun',
@@ -437,6 +496,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       'fan-out': serve(handler('fan-out.ts')),
       room: serve(handler('room.ts')),
       'room-workers': serve(handler('room.ts')),
+      'room-nodes': serve(handler('room.ts')),
       'room-websocket': (given) => serveOn(runtime, handler('room.ts'), given, { scheme: 'ws' }),
       record: (given) => serveOn(runtime, 'echo', given, { more: ['--journal', `${given.folder}/bench.journal`] }),
       websocket: (given) => serveOn(runtime, 'echo', given, { scheme: 'ws' }),

@@ -210,13 +210,26 @@ function ratioHead({ reference, bunReference }: Workload): string {
 }
 
 function columnsOf(workload: Workload): Column[] {
-  const { unit, ratio, latency } = workload;
+  const { unit, ratio, latency, addedLatency, processorTime } = workload;
   return [
     { head: unit, cell: ({ value }) => formatOne(value?.median) },
     ...(ratio ? [{ head: ratioHead(workload), cell: ({ ratio }: Row) => formatRatio(ratio) }] : []),
     ...(latency ? latencyColumns : []),
+    ...(addedLatency ? addedColumns : []),
+    ...(processorTime ? processorColumns : []),
   ];
 }
+
+const addedColumns: readonly Column[] = [
+  { head: 'added p50 µs', cell: ({ added }) => formatOne(added?.p50) },
+  { head: 'added p99 µs', cell: ({ added }) => formatOne(added?.p99) },
+];
+
+const processorColumns: readonly Column[] = [
+  { head: 'processor: servers', cell: ({ processor }) => formatPercent(processor?.servers) },
+  { head: 'engine', cell: ({ processor }) => formatPercent(processor?.engine) },
+  { head: 'engine / servers', cell: ({ processor }) => formatRatio(processor?.engineToServers ?? null) },
+];
 
 const latencyColumns: readonly Column[] = [
   { head: 'p50 µs', cell: ({ p50 }) => formatOne(p50) },
@@ -242,6 +255,10 @@ function describeBackground(workload: Workload, settings: Results['settings']): 
 
 function formatOne(value: number | null | undefined): string {
   return value === null || value === undefined ? '–' : formatQuantity(value);
+}
+
+function formatPercent(share: number | null | undefined): string {
+  return share === null || share === undefined ? '–' : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
 function formatRatio(ratio: Spread | null): string {

@@ -5,9 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Abuse, measureAbuse } from './abuse.ts';
 import type { Attack } from './attacks/attacks.ts';
 import { buildFolder } from './build.ts';
-import { type Command, type Contender, contenders, reference, settleSeconds } from './contenders.ts';
+import { type Command, type Contender, contenders, type Given, reference, settleSeconds } from './contenders.ts';
 import { type Latencies, loadCommand, runGenerator, type Settings } from './generator.ts';
 import { residentBytes, startForeignTimer } from './machine.ts';
+import { processesOf, startNodes } from './nodes.ts';
 import { type Child, start } from './processes.ts';
 import { Failure, freePort, pinned, type Server, startServer, timeoutMs } from './server.ts';
 import type { Service, Workload } from './workloads.ts';
@@ -22,6 +23,9 @@ export interface Measurement {
   readonly alone?: Latencies;
   /** The three measurements of a server with an attack. */
   readonly abuse?: Abuse;
+  /** The share of a core, 0 to 1, that the server, or all its nodes, took, and that the engine between the nodes took. */
+  readonly servers?: number;
+  readonly engine?: number;
   /** The generator's share of its core, 0 to 1. */
   readonly busy?: number;
   /** Connections that received nothing while measuring. */
@@ -45,6 +49,8 @@ interface LoadReport {
   readonly p99?: number;
   readonly busy?: number;
   readonly silent?: number;
+  /** The share of a core that each process of the server took, in the order of {@link processesOf}. */
+  readonly cpu?: readonly number[];
   readonly milliseconds?: number;
   readonly alone?: Latencies;
 }
@@ -122,26 +128,34 @@ function serverFor(contender: Contender, { mode }: Workload): Contender {
 }
 
 async function startFor(contender: Contender, workload: Workload, settings: Settings): Promise<Server> {
-  const port = await freePort();
   const clients = clientsOf(workload, settings);
   // All on the same disk, and not in memory as /tmp may be.
   const folder = mkdtempSync(join(buildFolder, `data-${workload.name}-`));
-  const server = await startServer(
-    commandFor(contender, workload, port, clients, folder),
-    port,
-    clients,
-    settings.cores?.server,
-  ).catch((error: unknown) => {
+  const given = { clients, folder };
+  const core = settings.cores?.server;
+  const begin = async () => {
+    const { engine } = contender;
+    if (engine)
+      return await startNodes(
+        engine,
+        (port, bus) => commandFor(contender, workload, { ...given, port, bus }),
+        clients,
+        core,
+      );
+    const port = await freePort();
+    return await startServer(commandFor(contender, workload, { ...given, port }), port, clients, core);
+  };
+  const server = await begin().catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   });
   return { ...server, kill: () => server.kill().finally(() => rmSync(folder, { recursive: true, force: true })) };
 }
 
-function commandFor(contender: Contender, workload: Workload, port: number, clients: number, folder: string): Command {
+function commandFor(contender: Contender, workload: Workload, given: Omit<Given, 'longestMessage'>): Command {
   const serve = contender.serves[workload.service];
   if (!serve) throw new Error(`${contender.name} has no ${workload.service}`);
-  return serve({ port, clients, folder, longestMessage: Math.max(65_536, workload.size * 2) });
+  return serve({ ...given, longestMessage: Math.max(65_536, workload.size * 2) });
 }
 
 function clientsOf(workload: Workload, settings: Settings): number {
@@ -195,29 +209,40 @@ async function measureAttacked(
   settings: Settings,
 ): Promise<Measurement> {
   const abuse = await measureAbuse(contender, attack, settings, (port, seconds) =>
-    runLoad(loadFor(contender, port, { ...workload, mode: 'echo' }, settings, seconds), settings),
+    runLoad(loadFor(contender, { port }, { ...workload, mode: 'echo' }, settings, seconds), settings),
   );
   const { beside, alone, foreign } = abuse;
   return defined({ value: beside.p99 / alone.p99, p50: beside.p50, p99: beside.p99, alone, foreign, abuse });
 }
 
 /** Load generators warm themselves up, and the C server needs no warm-up. */
-async function warmUp(contender: Contender, { port }: Server, workload: Workload, settings: Settings): Promise<void> {
+async function warmUp(contender: Contender, server: Server, workload: Workload, settings: Settings): Promise<void> {
   if (workload.mode === 'drive') return;
-  await runLoad(loadFor(contender, port, workload, settings, settings.warmUpSeconds), settings);
+  await runLoad(loadFor(contender, server, workload, settings, settings.warmUpSeconds), settings);
 }
 
 async function measureSlice(
-  { pid, port }: Server,
+  server: Server,
   contender: Contender,
   workload: Workload,
   settings: Settings,
 ): Promise<Measurement> {
-  const watch = contender.forks ? undefined : startForeignTimer([pid]);
-  const report = await runLoad(loadFor(contender, port, workload, settings, settings.seconds), settings);
-  const { perSecond, p50, p99, alone, busy, silent } = report;
+  const watch = contender.forks ? undefined : startForeignTimer(processesOf(server));
+  const report = await runLoad(loadFor(contender, server, workload, settings, settings.seconds), settings);
+  const { perSecond, p50, p99, alone, busy, silent, cpu } = report;
   const value = alone && p50 !== undefined ? p50 / alone.p50 : perSecond;
-  return defined({ value, p50, p99, alone, busy, silent, foreign: watch?.() });
+  // 0: no message has reached all members.
+  const latencies = { p50: p50 || undefined, p99: p99 || undefined, alone };
+  return defined({ value, ...latencies, busy, silent, ...processorTimes(server, cpu), foreign: watch?.() });
+}
+
+/** Of the processes that the generator has watched. */
+function processorTimes({ nodes }: Server, cpu: readonly number[] = []) {
+  const servers = nodes ? cpu.slice(0, -1) : cpu;
+  return {
+    servers: servers.length > 0 ? servers.reduce((sum, share) => sum + share) : undefined,
+    engine: nodes ? cpu.at(-1) : undefined,
+  };
 }
 
 /** A generator is a new process each time and is compiled while it runs, so it is measured for this many slices. */
@@ -227,7 +252,14 @@ const driveSlices = 4;
 const backgroundFlags = { drip: '-d', 'never-read': '-r' } as const;
 
 /** The load generator's command, or the contender's own if generators are compared. */
-function loadFor(contender: Contender, port: number, workload: Workload, settings: Settings, seconds: number): Command {
+function loadFor(
+  contender: Contender,
+  server: Server | { readonly port: number },
+  workload: Workload,
+  settings: Settings,
+  seconds: number,
+): Command {
+  const { port } = server;
   const { mode, connections, depth, size } = workload;
   if (mode === 'drive' && contender.drives) {
     return contender.drives({ port, connections, depth, size, seconds: seconds * driveSlices });
@@ -238,6 +270,8 @@ function loadFor(contender: Contender, port: number, workload: Workload, setting
     ...(workload.background
       ? [backgroundFlags[workload.background.does], `${backgroundClientsOf(workload, settings)}`]
       : []),
+    ...('pid' in server && workload.processorTime ? processesOf(server).flatMap((pid) => ['-P', `${pid}`]) : []),
+    ...('pid' in server && server.nodes ? ['-o', `${server.nodes.port}`] : []),
     ...['-t', `${seconds}`, '-w', `${settleSeconds}`],
     ...(contender.protocol ? ['-f', contender.protocol] : []),
   ]);
@@ -247,7 +281,7 @@ async function measureStart(contender: Contender, workload: Workload, settings: 
   const port = await freePort();
   const pin = settings.cores ? ['-k', `${settings.cores.server}`] : [];
   // A server whose start is measured stores no data.
-  const command = commandFor(contender, workload, port, clientsOf(workload, settings), '');
+  const command = commandFor(contender, workload, { port, clients: clientsOf(workload, settings), folder: '' });
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
   const watch = startForeignTimer([]);
   const { milliseconds } = await runLoad(loadCommand(port, options), settings);

@@ -17,6 +17,8 @@ export class Failure extends Error {}
 export interface Server {
   readonly pid: number;
   readonly port: number;
+  /** If it consists of two nodes: the second one, and the engine between them. */
+  readonly nodes?: { readonly pid: number; readonly port: number; readonly enginePid: number };
   /** Adds the state of the server to a failure. */
   explain(error: unknown): unknown;
   kill(): Promise<void>;

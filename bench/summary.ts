@@ -20,6 +20,15 @@ export interface LoadedLatencies {
   readonly aloneP99: number;
 }
 
+/** Medians of the shares of a core that the processes of a server took. */
+export interface ProcessorTime {
+  /** The server, or all its nodes together. */
+  readonly servers: number;
+  /** The engine between the nodes, and its time as a multiple of theirs; null without one. */
+  readonly engine: number | null;
+  readonly engineToServers: Spread | null;
+}
+
 /** One contender in one workload. */
 export interface Row {
   readonly contender: string;
@@ -32,6 +41,10 @@ export interface Row {
   /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
   readonly p99: number | null;
+  /** How much longer the latencies are than those of the reference in the same slice, in microseconds; null in most workloads. */
+  readonly added: { readonly p50: number; readonly p99: number } | null;
+  /** What took processor time, as shares of a core; null in most workloads. */
+  readonly processor: ProcessorTime | null;
   /** Latencies with background clients as multiples of those without, from the same server in the same slice; null in other workloads. */
   readonly loaded: LoadedLatencies | null;
   /** Remarks about these values. */
@@ -74,8 +87,11 @@ export function summarise(
 function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): Row {
   const own = all.filter((run) => run.contender === contender.name);
   const reference = referenceFor(contender, workload);
-  const ratios = own.map(({ round, slice, value }) => {
-    const scale = all.find((run) => run.contender === reference && run.round === round && run.slice === slice)?.value;
+  const references = own.map(({ round, slice }) =>
+    all.find((run) => run.contender === reference && run.round === round && run.slice === slice),
+  );
+  const ratios = own.map(({ value }, index) => {
+    const scale = references[index]?.value;
     return value !== undefined && scale ? value / scale : undefined;
   });
   return {
@@ -86,8 +102,34 @@ function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): R
     ratio: workload.ratio ? spread(ratios) : null,
     p50: spread(own.map(({ p50 }) => p50))?.median ?? null,
     p99: spread(own.map(({ p99 }) => p99))?.median ?? null,
+    added: workload.addedLatency ? addedOf(own, references) : null,
+    processor: workload.processorTime ? processorTimeOf(own) : null,
     loaded: loadedOf(own),
     remarks: remarks(own, workload),
+  };
+}
+
+/** @param references the runs of the reference in the same slices */
+function addedOf(own: readonly Run[], references: readonly (Run | undefined)[]): Row['added'] {
+  const added = (name: 'p50' | 'p99') => {
+    const differences = own.map(({ [name]: latency }, index) => {
+      const other = references[index]?.[name];
+      return latency === undefined || other === undefined ? undefined : latency - other;
+    });
+    return spread(differences)?.median;
+  };
+  const [p50, p99] = [added('p50'), added('p99')];
+  return p50 === undefined || p99 === undefined ? null : { p50, p99 };
+}
+
+function processorTimeOf(own: readonly Run[]): ProcessorTime | null {
+  const servers = spread(own.map((run) => run.servers));
+  if (!servers) return null;
+  const times = own.map((run) => (run.servers && run.engine !== undefined ? run.engine / run.servers : undefined));
+  return {
+    servers: servers.median,
+    engine: spread(own.map(({ engine }) => engine))?.median ?? null,
+    engineToServers: spread(times),
   };
 }
 

@@ -50,6 +50,16 @@ export const socketIo: Tool = {
   version: ['node', '-p', 'require("socket.io/package.json").version'],
   install: 'npm install',
 };
+export const socketIoRedis: Tool = {
+  name: '@socket.io/redis-adapter',
+  version: ['node', '-p', 'require("@socket.io/redis-adapter/package.json").version'],
+  install: 'npm install',
+};
+export const socketIoStreams: Tool = {
+  name: '@socket.io/redis-streams-adapter',
+  version: ['node', '-p', 'require("@socket.io/redis-streams-adapter/package.json").version'],
+  install: 'npm install',
+};
 export const ws: Tool = {
   name: 'ws',
   version: ['node', '-p', 'require("ws/package.json").version'],

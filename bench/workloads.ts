@@ -13,6 +13,7 @@ export type Service =
   | 'room'
   | 'room-websocket'
   | 'room-workers'
+  | 'room-nodes'
   | 'record'
   | 'websocket'
   | 'tls'
@@ -58,6 +59,10 @@ export interface Workload {
   readonly needs?: readonly Tool[];
   /** Whether latencies are shown. */
   readonly latency: boolean;
+  /** Whether it is shown by how much latencies are longer than those of the reference. */
+  readonly addedLatency?: true;
+  /** Whether the processor time of the servers, and of the engine between them, is shown. */
+  readonly processorTime?: true;
   /** The chart it appears in. */
   readonly chart: string;
 }
@@ -106,6 +111,9 @@ const roomOverWorkers = {
   reference: 'yodel-node',
   bunReference: 'yodel-bun',
 } as const;
+
+/** The same with two nodes and what carries messages between them. */
+const roomOverNodes = { ...roomOverWorkers, service: 'room-nodes', processorTime: true } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 
@@ -210,6 +218,20 @@ export const workloads: readonly Workload[] = [
     connections: 16,
     publishers: 1,
     depth: 1,
+  },
+  {
+    ...roomOverNodes,
+    name: 'room-nodes',
+    title: '32 send, 1000 receive, with two nodes and the engine between them on one core; 64 B, 4 in flight each',
+  },
+  {
+    ...roomOverNodes,
+    name: 'room-nodes-latency',
+    title: '1 sends, 16 receive, with two nodes and the engine between them on one core; 64 B, one at a time',
+    connections: 16,
+    publishers: 1,
+    depth: 1,
+    addedLatency: true,
   },
   {
     ...loaded,

@@ -9,7 +9,7 @@
 //       idle     connect, one echo each, print a line, keep them open until the end of stdin
 //       fanout   one sends, `connections` receive; -f lines, redis or nats
 //       room     -b publishers send, `connections` receive and check order, loss and duplicates; -f lines, redis, nats,
-//                websocket or socket.io
+//                websocket or socket.io. With -o PORT there are two nodes: every second client connects to that port
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
 //       pace     one connection sends a message every -i milliseconds, whether or not the earlier ones are answered
@@ -17,6 +17,7 @@
 //   -f  lines (default), length (4 bytes), resp (commands), until (several lines a message) or websocket (text messages, masked
 //       as a client must; with -m echo or idle)
 //   -e  TLS, with -m echo or idle                 -u  expect upper-cased replies (a handler that transforms lines)
+//   -P  a process of the server, whose share of a core is reported as one of `cpu`; up to four times
 //   -s  bytes of a message, with the newline or whatever else frames it; with websocket, of its payload
 //
 // Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
@@ -109,6 +110,8 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-n")) samples = atoi(value);
     else if (!strcmp(option, "-b")) publishers = atoi(value);
     else if (!strcmp(option, "-k")) server_core = atoi(value);
+    else if (!strcmp(option, "-o")) other_port = atoi(value);
+    else if (!strcmp(option, "-P")) watch_process(atoi(value));
     else if (!strcmp(option, "-d")) drippers = atoi(value);
     else if (!strcmp(option, "-r")) flooders = atoi(value);
     else fail("unknown option");

@@ -7,6 +7,25 @@ static unsigned long messages;
 static int measuring;
 static double measured_from, busy;
 
+// The processes of the server whose processor time is reported, in the order in which they were named.
+enum { WATCHED = 4 };
+static struct watched {
+  clockid_t clock;
+  double used;
+} watched[WATCHED];
+static int watched_count;
+
+static void watch_process(int pid) {
+  if (watched_count == WATCHED) fail("too many -P");
+  if (clock_getcpuclockid(pid, &watched[watched_count++].clock)) fail("-P names no process");
+}
+
+static double seconds_on(clockid_t clock) {
+  struct timespec t;
+  if (clock_gettime(clock, &t)) fail("a process of the server has ended");
+  return t.tv_sec + t.tv_nsec / 1e9;
+}
+
 // Called when a connection has received its whole block.
 typedef void on_block(struct connection *c, double at);
 
@@ -22,6 +41,7 @@ static void begin_measuring(double at, struct connection *all, int count) {
   measured_from = at;
   messages = 0;
   busy = processor_seconds();
+  for (int i = 0; i < watched_count; i++) watched[i].used = seconds_on(watched[i].clock);
   for (int i = 0; i < count; i++) all[i].blocks = 0;
   forget_records();
 }
@@ -53,6 +73,7 @@ static void run(struct connection *all, int count, on_block *done) {
   if (!measuring) fail("nothing came back in the time measured");
   seconds = t - measured_from;
   busy = (processor_seconds() - busy) / seconds;
+  for (int i = 0; i < watched_count; i++) watched[i].used = (seconds_on(watched[i].clock) - watched[i].used) / seconds;
 }
 
 // `busy` is this generator's share of its core; `silent` counts connections that received nothing while measuring.
@@ -60,6 +81,8 @@ static void report(struct connection *all, int count) {
   int silent = 0;
   for (int i = 0; i < count; i++) silent += all[i].blocks == 0;
   printf("{\"messages\":%lu,\"seconds\":%.6f,\"perSecond\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
-         "\"busy\":%.3f,\"silent\":%d}\n",
+         "\"busy\":%.3f,\"silent\":%d,\"cpu\":[",
          messages, seconds, messages / seconds, percentile(0.5), percentile(0.99), percentile(0.999), busy, silent);
+  for (int i = 0; i < watched_count; i++) printf("%s%.4f", i > 0 ? "," : "", watched[i].used);
+  printf("]}\n");
 }

@@ -1,9 +1,12 @@
 // `publishers` send to a room of `connections` members, `depth` messages in flight each. Every member checks that it receives every
 // message of every publisher, once and in order. Counts deliveries; the latency is that of a message to its last member.
 //
+// With two nodes, every second member and publisher is a client of the other one. Members may receive the messages of different
+// nodes in different orders, but those of one node in the same order: the one in which the member that is furthest received them.
+//
 // A server frames every message alike, so that all that members receive is records of one length.
 
-enum { PAYLOAD_HEAD = 16, MAX_RECORD = 4096 };
+enum { PAYLOAD_HEAD = 16, MAX_RECORD = 4096, NODES = 2 };
 
 // How one joins and publishes, and what a member receives: `before`, the payload, `after`.
 struct room_protocol {
@@ -40,6 +43,7 @@ struct member {
   char record[MAX_RECORD];
   size_t filled;
   unsigned long *next;  // the number of the next message of each publisher
+  unsigned long seen[NODES];  // how many messages of the publishers at each node it has received
 };
 
 struct publisher {
@@ -57,6 +61,15 @@ static const struct room_protocol *room;
 static size_t payload_size, before_size, record_size;
 static char before[256];
 static struct publisher *all_publishers;
+
+// The publishers of a node's messages, in the order in which members received them. No member is further behind than there are
+// messages in flight, so that a ring of that length is enough.
+static struct order {
+  int *senders;
+  unsigned long length;
+} orders[NODES];
+
+static int node_of(int client) { return other_port ? client % NODES : 0; }
 
 static const struct room_protocol *room_protocol_named(const char *name) {
   for (size_t i = 0; i < sizeof room_protocols / sizeof *room_protocols; i++)
@@ -99,7 +112,10 @@ static void say(struct connection *c, const char *text, const char *due) {
   }
 }
 
-static void enter(struct connection *c, const char *text, const char *due) {
+static void enter(struct connection *c, int client, const char *text, const char *due) {
+  static int first_port;
+  if (!first_port) first_port = server.sin_port;
+  server.sin_port = node_of(client) ? htons(other_port) : first_port;
   c->fd = new_socket(0);
   connect_waiting(c);
   if (room->is_websocket) upgrade_at(c, room->path);
@@ -166,6 +182,19 @@ static unsigned long digits(const char *text, int count) {
   return number;
 }
 
+static void check_order(struct member *m, int publisher) {
+  int node = node_of(publisher);
+  struct order *order = &orders[node];
+  unsigned long at = m->seen[node]++;
+  int *sender = &order->senders[at % ((unsigned long)publishers * depth)];
+  if (at == order->length) {
+    order->length++;
+    *sender = publisher;
+  } else if (*sender != publisher) {
+    fail("members received the messages of a node in different orders");
+  }
+}
+
 static void check_record(struct member *m, const char *bytes, double at) {
   if (memcmp(bytes, before, before_size)) fail("a member received what was not sent");
   const char *payload = bytes + before_size;
@@ -174,6 +203,7 @@ static void check_record(struct member *m, const char *bytes, double at) {
   if (count != m->next[number]) fail(count < m->next[number] ? "a member received a message twice, or out of order" : "a member missed a message");
   m->next[number]++;
   messages++;
+  if (other_port) check_order(m, number);
   struct publisher *p = &all_publishers[number];
   int slot = count % depth;
   if (--p->missing[slot] > 0) return;
@@ -239,7 +269,7 @@ static void in_room(void) {
   struct connection **all = calloc(connections, sizeof *all);
   for (int i = 0; i < connections; i++) {
     members[i].next = calloc(publishers, sizeof *members[i].next);
-    enter(&members[i].c, room->join, room->joined);
+    enter(&members[i].c, i, room->join, room->joined);
     members[i].c.act = act_as_member;
     all[i] = &members[i].c;
   }
@@ -251,8 +281,11 @@ static void in_room(void) {
     p->sent_at = calloc(depth, sizeof *p->sent_at);
     p->unsent = malloc((size_t)MAX_RECORD * (depth + 1));
     p->c.act = act_as_publisher;
-    enter(&p->c, room->hello, room->greeted);
+    enter(&p->c, i, room->hello, room->greeted);
   }
+  for (int i = 0; i < NODES; i++) orders[i].senders = calloc((size_t)publishers * depth, sizeof(int));
+  // Until each node knows that the other one has members.
+  if (other_port) usleep(100000);
   for (int i = 0; i < publishers; i++) publish_more(&all_publishers[i], now());
   run(NULL, 0, no_block);
   int silent = 0;

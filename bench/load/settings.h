@@ -10,6 +10,8 @@ enum { TIMEOUT = 5 };  // seconds without any data from the server until the run
 
 static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
 static int drippers = 0, flooders = 0, is_encrypted = 0;
+// Of a server with two nodes: every second client connects to this port.
+static int other_port = 0;
 static size_t size = 64;
 static double seconds = 1, warm_up = 0.2;
 static const char *mode = "echo", *protocol = "lines";

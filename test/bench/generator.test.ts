@@ -73,6 +73,86 @@ test.each([
   expect(JSON.parse(`${stdout}`)).toMatchObject({ messages: expect.any(Number) });
 });
 
+/**
+ * A room on two nodes, in this process. The load generator has four members and four publishers.
+ *
+ * @param change what the last member receives instead of these lines
+ */
+async function roomOnTwoNodes(change: (lines: readonly string[]) => readonly string[]) {
+  const members: net.Socket[] = [];
+  const clients = [0, 0];
+  const ports = await Promise.all(
+    [0, 1].map(async (node) => {
+      const server = net.createServer((socket) => {
+        clients[node] = (clients[node] ?? 0) + 1;
+        socket.on('error', () => undefined);
+        socket.on('data', (chunk) => {
+          for (const line of String(chunk).trim().split('\n')) take(socket, line);
+        });
+      });
+      return await listening(server);
+    }),
+  );
+  let pending: string[] = [];
+  const take = (socket: net.Socket, line: string) => {
+    if (line === 'hello') return void socket.write('hello\n');
+    if (line !== 'join') return void (pending.push(line) === 4 && deliver());
+    members.push(socket);
+    socket.write('joined\n');
+  };
+  // Each publisher has sent one message.
+  const deliver = () => {
+    const lines = pending.toSorted();
+    pending = [];
+    for (const member of members) {
+      const own = member === members.at(-1) ? change(lines) : lines;
+      member.write(own.map((line) => `${line}\n`).join(''));
+    }
+  };
+  const [port = 0, other = 0] = ports;
+  const outcome = await load(port, [
+    '-m',
+    'room',
+    '-c',
+    '4',
+    '-b',
+    '4',
+    '-p',
+    '1',
+    '-o',
+    `${other}`,
+    '-P',
+    `${process.pid}`,
+  ]);
+  return { ...outcome, clients };
+}
+
+test('of a room on two nodes, each serves half of the members and publishers', async () => {
+  // The nodes' messages may be in another order: 0 and 2 are those of the first one.
+  const { status, stdout, stderr, clients } = await roomOnTwoNodes(([a = '', b = '', c = '', d = '']) => [b, d, a, c]);
+  expect(status, stderr).toBe(0);
+  expect(clients).toEqual([4, 4]);
+  const { messages, cpu } = JSON.parse(String(stdout));
+  expect(messages).toBeGreaterThan(16);
+  expect(cpu).toEqual([expect.any(Number)]);
+});
+
+test.each<[string, string, (lines: readonly string[]) => readonly string[]]>([
+  [
+    'another order of the messages of one node',
+    'members received the messages of a node in different orders',
+    ([a = '', b = '', c = '', d = '']) => [c, b, a, d],
+  ],
+  ['a message twice', 'a member received a message twice, or out of order', ([a = '', ...rest]) => [a, a, ...rest]],
+  [
+    'not all messages',
+    'a member missed a message',
+    (lines) => lines.map((line) => line.replace(/^(\d{4})(\d{11})0/, '$1$21')),
+  ],
+])('refuses %s in a room', async (_what, reason, change) => {
+  expect(await roomOnTwoNodes(change)).toMatchObject({ status: 1, stderr: `load: ${reason}\n` });
+});
+
 test.each([2, 125, 126, 65_535, 65_536, 200_000])('sends WebSocket text messages of %i bytes', async (size) => {
   const { port, messages } = await webSockets((socket, message, isBinary) =>
     socket.send(message, { binary: isBinary }),

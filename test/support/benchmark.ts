@@ -38,6 +38,12 @@ export interface Table {
     readonly ratio: Spread | null;
     readonly p50: number | null;
     readonly p99: number | null;
+    readonly added: { readonly p50: number; readonly p99: number } | null;
+    readonly processor: {
+      readonly servers: number;
+      readonly engine: number | null;
+      readonly engineToServers: Spread | null;
+    } | null;
     readonly loaded: { readonly timesP50: Spread; readonly timesP99: Spread } | null;
     readonly remarks: readonly string[];
   }[];
