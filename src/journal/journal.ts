@@ -10,6 +10,7 @@ import type { Batch } from '../framing/message.ts';
 import type { RoomStore, StoreOwner } from '../rooms/stored/store.ts';
 import type { Journaled, SessionJournal } from '../session/journaling.ts';
 import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';
+import type { HistoryTotals } from './histories/checks.ts';
 
 /**
  * What a reply guarantees.
@@ -127,6 +128,8 @@ export interface JournalStats {
   readonly deleted: number;
   /** Replies not recorded because the disk was too slow or full. See the option `replies` of `openJournal()`. */
   readonly missed: number;
+  /** The histories of rooms: see the option `storedMessages` and its like. They are no part of the other numbers. */
+  readonly stored: HistoryTotals;
 }
 
 /** A journal opened for reading. */

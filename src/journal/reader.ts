@@ -1,6 +1,5 @@
 /** Reads a journal, even while a server writes to it. It never writes, and keeps no snapshot between pages. */
 import { existsSync, statSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
@@ -9,7 +8,9 @@ import { YodelError } from '../errors.ts';
 import type { MessageKind } from '../framing/frames.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import { kindCodes } from './group.ts';
+import { totalsOf } from './histories/checks.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
+import { checkQuery, isSelected, type SessionQuery } from './query.ts';
 import { framingOfVersion1, partsOfVersion1 } from './version-1.ts';
 
 /** The number of messages or sessions per page. */
@@ -192,6 +193,7 @@ export class SqliteReader implements JournalReader {
       used: pages * number('SELECT page_size AS n FROM pragma_page_size'),
       deleted: state('deleted'),
       missed: state('missed'),
+      stored: totalsOf(this.#database),
     };
   }
 
@@ -307,28 +309,6 @@ export class SqliteReader implements JournalReader {
   }
 }
 
-/** @throws YodelError `YODEL_INVALID_OPTION` for values of the wrong type */
-function checkQuery(query: JournalQuery): JournalQuery {
-  for (const name of ['from', 'to', 'since', 'until', 'session'] as const) {
-    const value: unknown = query[name];
-    if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) continue;
-    throw new YodelError('YODEL_INVALID_OPTION', `the query's "${name}" takes a number, not ${String(value)}`);
-  }
-  const { direction, peer } = query;
-  if (direction !== undefined && direction !== 'in' && direction !== 'out') {
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `the query's "direction" takes "in" or "out", not ${String(direction)}`,
-    );
-  }
-  return peer !== undefined && isIPv6(peer) ? { ...query, peer: `[${peer}]` } : query;
-}
-
-function isSelected({ direction, time }: Row, { direction: selected, since, until }: JournalQuery): boolean {
-  if (selected !== undefined && (selected === 'in' ? 0 : 1) !== direction) return false;
-  return (since === undefined || time >= since) && (until === undefined || time < until);
-}
-
 function entryOf({ direction, elapsed, truncated, header, kind, shape, framing, replyFraming, ...row }: Row): Entry {
   const isOld = replyFraming === null;
   const parts = isOld ? partsOfVersion1(framing, shape) : { header, kind: kindOf(kind), ending: shape };
@@ -362,7 +342,6 @@ function sessionOf({ framing, replyFraming, ...row }: SessionRow): RecordedSessi
   return { ...row, framing: own, replyFraming: own };
 }
 
-type SessionQuery = Pick<JournalQuery, 'since' | 'until' | 'peer' | 'session'>;
 type Tail = Pick<RecordedSession, 'first' | 'last' | 'messagesIn' | 'messagesOut' | 'bytesIn' | 'bytesOut'>;
 
 const sessionsSql = (columns: string) => `

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { readingError } from './database.ts';
+import { checkHistories, type HistoryTotals, totalsOf } from './histories/checks.ts';
 import { openToRead } from './reader.ts';
 
 /** The number of messages to count in one step. */
@@ -15,7 +16,7 @@ interface SegmentRow {
   readonly last: number;
 }
 
-/** Checks a journal: the pages of its file, gaps in its messages, and its segments. */
+/** Checks a journal: the pages of its file, gaps in its messages, its segments, and the histories of rooms. */
 export class Verification {
   readonly problems: string[] = [];
   /** The number of further problems. */
@@ -24,6 +25,8 @@ export class Verification {
   sessions = 0;
   first = 0;
   last = 0;
+  /** What rooms have stored. */
+  stored: HistoryTotals = { rooms: 0, messages: 0, bytes: 0 };
   readonly #file: string;
   readonly #database: DatabaseSync;
 
@@ -50,6 +53,8 @@ export class Verification {
       this.sessions = this.#all<{ n: number }>('SELECT count(*) AS n FROM sessions')[0]?.n ?? 0;
       if (this.last > 0) yield* this.#checkMessages();
       yield* this.#checkSegments();
+      yield* checkHistories(this.#database, (problem) => this.#add(problem));
+      this.stored = totalsOf(this.#database);
       this.#database.exec('ROLLBACK');
     } catch (error) {
       throw readingError(error, this.#file);
@@ -57,7 +62,16 @@ export class Verification {
   }
 
   async *#checkPages(): AsyncGenerator<string> {
-    for (const table of ['state', 'runs', 'sessions', 'segments', 'activity', 'messages']) {
+    const [stored] = this.#all("SELECT 1 FROM sqlite_schema WHERE name = 'stored'");
+    for (const table of [
+      'state',
+      'runs',
+      'sessions',
+      'segments',
+      'activity',
+      'messages',
+      ...(stored ? ['stored'] : []),
+    ]) {
       yield `checking the pages of ${table}`;
       await setImmediate();
       for (const row of this.#all<Record<string, string>>(`PRAGMA integrity_check(${table})`)) {

@@ -58,7 +58,7 @@ export function formatEntryJson(entry: Entry): string {
 
 /** The text of `yodel journal stats`. */
 export function formatStats(stats: JournalStats): string {
-  const { messages, sessions, first, last, from, to, size, used, deleted, missed } = stats;
+  const { messages, sessions, first, last, from, to, size, used, deleted, missed, stored } = stats;
   const range = messages > 0 ? ` (${formatCount(first)} to ${formatCount(last)})` : '';
   const lines = [
     `messages  ${formatCount(messages)}${range}`,
@@ -66,6 +66,11 @@ export function formatStats(stats: JournalStats): string {
     ...(from === null || to === null ? [] : [`from      ${localTime(from)}`, `to        ${localTime(to)}`]),
     `size      ${formatBytes(size)}, of which ${formatBytes(used)} in use`,
     ...(deleted > 0 ? [`deleted   ${formatCountOf(deleted, 'message')}, because of age or size`] : []),
+    ...(stored.messages > 0
+      ? [
+          `stored    ${formatCountOf(stored.messages, 'message')} in ${formatCountOf(stored.rooms, 'room')}, ${formatBytes(stored.bytes)}`,
+        ]
+      : []),
     ...(missed > 0 ? [`missed    ${formatCountOf(missed, 'reply', 'replies')}, because the queue was full`] : []),
   ];
   return `${lines.join('\n')}\n`;

@@ -106,13 +106,17 @@ export async function verify(file: string): Promise<number> {
       progress.clear();
     }
     if (signal.aborted) return exitStatus.good;
-    const { problems, more, messages, sessions, first, last } = verification;
+    const { problems, more, messages, sessions, first, last, stored } = verification;
     for (const problem of problems) await output.write(`${escapeText(problem)}\n`);
     if (more > 0) await output.write(`and ${formatCount(more)} more\n`);
     if (problems.length > 0) return exitStatus.unmet;
     const range = messages > 0 ? `, ${first} to ${last} without a gap` : '';
     const count = `${formatCountOf(messages, 'message')} in ${formatCountOf(sessions, 'session')}`;
-    await output.write(`ok: ${count}${range}\n`);
+    const histories =
+      stored.messages > 0
+        ? `; ${formatCountOf(stored.messages, 'stored message')} in ${formatCountOf(stored.rooms, 'room')}`
+        : '';
+    await output.write(`ok: ${count}${range}${histories}\n`);
     return exitStatus.good;
   });
 }
