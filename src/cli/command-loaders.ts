@@ -10,6 +10,7 @@ export const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = 
   check: async () => (await import('./check/command.ts')).checkCommand(),
   journal: async () => (await import('./journal/command.ts')).journalCommand(),
   replay: async () => (await import('./replay/command.ts')).replayCommand(),
+  bus: async () => (await import('./bus/command.ts')).busCommand(),
   config: async () => (await import('./config/command.ts')).configCommand(),
   context: async () => (await import('./context/command.ts')).contextCommand(),
   completion: async () => (await import('./completion/command.ts')).completionCommand(),

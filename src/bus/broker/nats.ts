@@ -1,5 +1,5 @@
 /** NATS as a broker: core publish and subscribe, and histories in JetStream. */
-import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { ConnectionOptions, Msg, NatsConnection, Subscription, TlsOptions } from '@nats-io/transport-node';
 import type { StoreLimits } from '../../rooms/stored/store.ts';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
@@ -13,6 +13,8 @@ type Library = typeof import('@nats-io/transport-node');
 
 /** What a packet takes besides its bytes. */
 const overhead = 1024;
+/** With less, little of a packet would be left for messages. */
+const smallestPayload = 2 * overhead;
 
 /** See the top of the file. */
 export class NatsBroker implements Broker {
@@ -27,13 +29,24 @@ export class NatsBroker implements Broker {
   }
 
   async connect(receiver: BrokerReceiver): Promise<BrokerConnection> {
+    const connection = await this.open();
+    const { max_payload: longest = smallestPayload } = connection.info ?? {};
+    if (longest >= smallestPayload) return new NatsBrokerConnection(connection, this.#library, receiver);
+    await connection.close();
+    throw new Error(`its max_payload is ${longest} bytes, and at least ${smallestPayload} are needed`);
+  }
+
+  /** A connection of the client library. @throws Error with a message that says why there is none */
+  async open(options: Pick<ConnectionOptions, 'inboxPrefix'> = {}): Promise<NatsConnection> {
     const { connect, credsAuthenticator } = this.#library;
     const { credentials } = this.#address;
-    const connection = await connect({
+    return await connect({
       ...natsOptions(this.#address),
       ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(credentials)) }),
+      ...options,
+    }).catch((error: Error) => {
+      throw error.name === 'TimeoutError' ? new Error(`it has not responded for ${connectMs / 1000} s`) : error;
     });
-    return new NatsBrokerConnection(connection, this.#library, receiver);
   }
 }
 
@@ -43,13 +56,18 @@ function natsOptions({ host, port, user, password, token, tls }: BrokerAddress):
     servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     ...(user === undefined ? {} : { user, pass: password ?? '' }),
     ...(token === undefined ? {} : { token }),
-    ...(tls ? { tls: tls.ca === undefined ? {} : { ca: tls.ca } } : {}),
+    ...(tls ? { tls: tlsOptions(host, tls.ca) } : {}),
     name: 'yodel',
     noEcho: true,
     reconnect: false,
     ignoreClusterUpdates: true,
     timeout: connectMs,
   };
+}
+
+/** For a host that is an address, the library would compare the certificate with "localhost". */
+function tlsOptions(host: string, ca: string | undefined): TlsOptions & { readonly host: string } {
+  return { host, ...(ca === undefined ? {} : { ca }) };
 }
 
 class NatsBrokerConnection implements BrokerConnection {

@@ -1,4 +1,5 @@
 /** Redis as a broker: PUBLISH and SUBSCRIBE. */
+import { isIP } from 'node:net';
 import type { Redis } from 'ioredis';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
@@ -19,10 +20,17 @@ export class RedisBroker implements Broker {
   }
 
   async connect(receiver: BrokerReceiver): Promise<BrokerConnection> {
-    const { Redis } = this.#library;
-    const connection = new RedisConnection(receiver, () => new Redis(redisOptions(this.#address)));
+    const connection = new RedisConnection(receiver, () => this.client());
     await connection.open();
     return connection;
+  }
+
+  /** A client that has not connected yet. @param isAnonymous whether it gives no credentials */
+  client({ isAnonymous = false }: { readonly isAnonymous?: boolean } = {}): Redis {
+    const { Redis } = this.#library;
+    const nobody = { user: undefined, password: undefined };
+    const options = redisOptions(isAnonymous ? { ...this.#address, ...nobody } : this.#address);
+    return new Redis(isAnonymous ? { ...options, enableReadyCheck: false } : options);
   }
 }
 
@@ -34,7 +42,7 @@ function redisOptions({ host, port, user, password, database, tls }: BrokerAddre
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { db: database }),
-    ...(tls ? { tls: { servername: host, ...(tls.ca === undefined ? {} : { ca: tls.ca }) } } : {}),
+    ...(tls ? { tls: { ...serverNameOf(host), ...(tls.ca === undefined ? {} : { ca: tls.ca }) } } : {}),
     lazyConnect: true,
     retryStrategy: () => null,
     enableOfflineQueue: false,
@@ -46,6 +54,11 @@ function redisOptions({ host, port, user, password, database, tls }: BrokerAddre
     // It would need a permission that Redis before 7.2 does not know.
     disableClientInfo: true,
   };
+}
+
+/** The name that the server's certificate must have. An address is not allowed there, and is compared even so. */
+function serverNameOf(host: string): { readonly servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {};
 }
 
 /** Two connections: Redis wants none of its other commands on one that subscribes. */
