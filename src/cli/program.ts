@@ -15,7 +15,7 @@ const examples = `Examples:
   yodel check talk.transcript :7878    test a server against a transcript
   yodel journal cat messages.journal   print what \`yodel serve --journal\` recorded
   yodel replay messages.journal :7878  replay the recorded clients against a server
-  yodel bus check redis://HOST         check the bus of several servers that share rooms
+  yodel bus check redis://HOST:PORT    check what several servers share their rooms through
   yodel config check yodel.toml        check settings without serving
   yodel context save prod HOST:PORT    save an address: yodel connect @prod
   yodel help framing                   read about framings

@@ -135,6 +135,19 @@ test('without a bus there are no metrics of one', async () => {
   expect(await (await fetch(url as string)).text()).not.toMatch(/^yodel_bus_/m);
 });
 
+withBrokers('`yodel bus check` prints what the page shows', async () => {
+  const broker = await BrokerProgram.start('redis', ['--appendonly', 'yes']);
+  const [, shown = ''] = /```console\n\$ yodel bus check redis:\/\/127\.0\.0\.1:6379\n(.*?)```/s.exec(page) ?? [];
+  const { stdout } = await yodel(['bus', 'check', broker.url()]);
+  const bare = (text: string) =>
+    text
+      .replace(/Redis [\d.]+ at 127\.0\.0\.1:\d+/, 'Redis')
+      .replace(/[\d.]+ \w+ in use/, 'in use')
+      .replaceAll(/[\d.]+ (µs|ms|s),/g, 'TIME,')
+      .replace(/of \d+ messages/, 'of messages');
+  expect(bare(stdout.toString())).toBe(bare(shown));
+});
+
 describe('flags that cannot work', () => {
   const serveChat = (...args: string[]) => yodel(['serve', 'chat', '--listen', ':0', ...args]);
 

@@ -267,7 +267,7 @@ function infoOf(reply: Reply): StreamInfo {
 }
 
 /** Names of streams have no dots: `a.b` is `a=2Eb-store`. */
-function streamName(prefix: string): string {
+export function streamName(prefix: string): string {
   return `${prefix.replaceAll('.', '=2E')}-store`;
 }
 

@@ -7,14 +7,14 @@ import type { BusCheckFlags } from './flags.ts';
 const examples = `Examples:
   yodel bus check redis://127.0.0.1:6379           what a cluster may expect of this Redis
   yodel bus check nats://127.0.0.1:4222 --monitor http://127.0.0.1:8222
-  YODEL_BUS=redis://chat:secret@10.0.0.5 yodel bus check --strict --json
+  YODEL_BUS=redis://chat:secret@127.0.0.1 yodel bus check --strict --json
 `;
 
 const checkExamples = `Examples:
   yodel bus check redis://127.0.0.1:6379
-  yodel bus check tls://nats.example.org --bus-credentials chat.creds --bus-ca ca.pem
+  yodel bus check tls://127.0.0.1:4222 --bus-credentials chat.creds --bus-ca ca.pem
   yodel bus check nats://127.0.0.1:4222 --monitor http://127.0.0.1:8222
-  YODEL_BUS=redis://chat:secret@10.0.0.5 yodel bus check --strict
+  YODEL_BUS=redis://chat:secret@127.0.0.1 yodel bus check --strict
 `;
 
 /** `yodel bus` with its command. */
@@ -40,7 +40,7 @@ function checkCommand(): Command {
     .addHelpText('before', checkExamples)
     .addHelpText(
       'after',
-      '\nExit status: 0 it can be used, 1 it cannot, 2 wrong usage, 3 there are warnings and --strict is given',
+      '\nExit status: 0 it can be used, 1 it cannot, 2 wrong usage, 3 there are warnings, with --strict',
     )
     .helpOption('-h, --help', 'show this help');
   addBusConnectionFlags(command);

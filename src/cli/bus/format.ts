@@ -124,12 +124,15 @@ function natsRows({ maxPayload, maxPending, writeDeadlineMs, jetStream }: NatsFa
   ];
 }
 
-function jetStreamText({ storeDirectory, sync, ...space }: JetStreamFacts): string {
+function jetStreamText({ storeDirectory, sync, stream, ...space }: JetStreamFacts): string {
   const parts = [
     `JetStream: memory ${usage(space.usedMemory, space.memoryLimit)}`,
     `storage ${usage(space.usedStorage, space.storageLimit)}`,
     `in ${storeDirectory ?? 'an unknown directory'}`,
     `synced ${syncText(sync)}`,
+    ...(stream
+      ? [`stream ${stream.name} in ${stream.storage}, ${formatCountOf(stream.replicas ?? 1, 'replica')}`]
+      : []),
   ];
   return parts.join(', ');
 }

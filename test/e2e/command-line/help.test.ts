@@ -59,7 +59,8 @@ test('every example in the help is valid usage', { timeout: 120_000 }, async () 
   for (const name of ['talk', 'other']) writeFileSync(join(folder, `${name}.transcript`), '> hello\n< hello\n');
   mkdirSync(join(folder, 'tests'));
   writeFileSync(join(folder, 'tests', 'a.transcript'), '> hello\n< hello\n');
-  for (const name of ['questions', 'questions.txt', 'ca.pem']) writeFileSync(join(folder, name), 'hello\n');
+  for (const name of ['questions', 'questions.txt', 'ca.pem', 'chat.creds'])
+    writeFileSync(join(folder, name), 'hello\n');
   for (const name of ['.config/fish/completions', 'run']) mkdirSync(join(folder, name), { recursive: true });
   const recording = await serve(['--quiet', '--journal', join(folder, 'messages.journal'), '--journal-replies']);
   for (let session = 0; session < 3; session++) await yodel(['send', recording.address, 'ERR hello']);

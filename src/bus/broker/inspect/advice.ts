@@ -102,6 +102,8 @@ function ofSync({ sync }: JetStreamFacts): string[] {
   ];
 }
 
-function ofSpace({ storageLimit }: JetStreamFacts): string[] {
-  return storageLimit === 0 ? ['JetStream has no storage: histories cannot be kept on disk'] : [];
+function ofSpace({ storageLimit, stream }: JetStreamFacts): string[] {
+  if (storageLimit === 0) return ['JetStream has no storage: histories cannot be kept on disk'];
+  if (stream?.storage !== 'memory') return [];
+  return [`the stream ${stream.name} is in memory: everything in histories is lost when its servers restart`];
 }

@@ -19,7 +19,7 @@ import { inspectRedis } from './redis.ts';
  */
 export async function inspectBus({ address, broker, prefix }: BusSettings, monitor?: string): Promise<Inspection> {
   const subject = `${prefix}.check.${randomBytes(8).toString('hex')}`;
-  const { tls = false, ...report } = await reportOf(broker, subject, monitor);
+  const { tls = false, ...report } = await reportOf(broker, { prefix, subject }, monitor);
   const { ability, roundTrips } = await tryPassage(broker, subject);
   return {
     bus: broker.name,
@@ -35,10 +35,10 @@ export async function inspectBus({ address, broker, prefix }: BusSettings, monit
 
 async function reportOf(
   broker: BusSettings['broker'],
-  subject: string,
+  { prefix, subject }: { readonly prefix: string; readonly subject: string },
   monitor: string | undefined,
 ): Promise<Pick<Inspection, 'facts' | 'unread' | 'open' | 'history'> & { readonly tls?: boolean }> {
-  if (broker instanceof NatsBroker) return await inspectNats(broker, `${subject}.inbox`, monitor);
+  if (broker instanceof NatsBroker) return await inspectNats(broker, { prefix, inbox: `${subject}.inbox` }, monitor);
   if (monitor !== undefined) {
     throw new YodelError('YODEL_INVALID_OPTION', 'only NATS has a monitoring page; Redis reports everything itself');
   }

@@ -60,8 +60,18 @@ export interface JetStreamFacts {
   readonly usedStorage: number | null;
   readonly storageLimit: Limit;
   readonly storeDirectory: string | null;
+  /** Where the histories of rooms are; null if there are none yet. */
+  readonly stream: StreamFacts | null;
   /** When files are synced to disk: before each acknowledgement, every so many milliseconds, or at intervals that are not known. */
   readonly sync: 'always' | 'interval' | number | null;
+}
+
+/** A stream of JetStream. */
+export interface StreamFacts {
+  readonly name: string;
+  /** `file` or `memory`. */
+  readonly storage: string | null;
+  readonly replicas: number | null;
 }
 
 /** Everything that was found out. */

@@ -1,8 +1,9 @@
 /** What NATS says about itself, and may be used for. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { NatsBroker } from '../nats.ts';
-import type { Ability, JetStreamFacts, Limit, NatsFacts } from './inspection.ts';
-import { monitorPage } from './nats-monitor.ts';
+import type { Ability, JetStreamFacts, Limit, NatsFacts, StreamFacts } from './inspection.ts';
+import { requestMs, tryHistories } from './nats-histories.ts';
+import { type MonitorPage, monitorPage } from './nats-monitor.ts';
 import { unavailable } from './passage.ts';
 import { isBefore } from './versions.ts';
 
@@ -16,15 +17,17 @@ export interface NatsReport {
   readonly tls: boolean;
 }
 
-/** How long the API of JetStream may take. */
-const requestMs = 2000;
-
 /**
- * @param inbox a subject below the prefix, for replies
+ * @param prefix that of the bus
+ * @param inbox a subject below it, for replies
  * @param monitor the URL of the monitoring page, if there is one
  * @throws YodelError `YODEL_BUS_UNAVAILABLE`, `YODEL_NETWORK` if the page cannot be read
  */
-export async function inspectNats(broker: NatsBroker, inbox: string, monitor?: string): Promise<NatsReport> {
+export async function inspectNats(
+  broker: NatsBroker,
+  { prefix, inbox }: { readonly prefix: string; readonly inbox: string },
+  monitor?: string,
+): Promise<NatsReport> {
   const page = monitor === undefined ? undefined : await monitorPage(monitor);
   const connection = await broker.open({ inboxPrefix: inbox }).catch((error) => {
     throw unavailable(broker.name, error);
@@ -32,23 +35,15 @@ export async function inspectNats(broker: NatsBroker, inbox: string, monitor?: s
   try {
     const info = connection.info as ServerInfo;
     const isOther = page !== undefined && page.server_id !== info.server_id;
-    const config = isOther ? undefined : page;
-    const { account, history } = await readAccount(connection, info);
-    const version = info.version ?? null;
+    const unread = isOther ? ['the monitoring page is that of another server'] : [];
+    const histories = await tryHistories(connection, prefix);
+    const account = info.jetstream === true ? await readAccount(connection, unread) : undefined;
     return {
-      facts: {
-        engine: 'NATS',
-        version,
-        cluster: info.cluster ?? null,
-        maxPayload: info.max_payload ?? null,
-        maxPending: config?.max_pending ?? null,
-        writeDeadlineMs: config?.write_deadline === undefined ? null : config.write_deadline / 1e6,
-        jetStream: info.jetstream === true ? jetStreamOf(version, account, config?.jetstream?.config) : null,
-      },
-      unread: isOther ? ['the monitoring page is that of another server'] : [],
+      facts: factsOf(info, isOther ? undefined : page, { account, stream: histories.stream }),
+      unread,
       open: info.auth_required !== true,
       tls: info.tls_required === true,
-      history,
+      history: histories.ability,
     };
   } finally {
     await connection.close();
@@ -74,30 +69,47 @@ interface Account {
   readonly error?: { readonly description?: string };
 }
 
-async function readAccount(
-  connection: NatsConnection,
-  { jetstream }: ServerInfo,
-): Promise<{ readonly account: Account | undefined; readonly history: Ability }> {
-  if (jetstream !== true) return { account: undefined, history: { works: false, reason: 'JetStream is not enabled' } };
+/** @param unread gets why it may not be read, if it may not */
+async function readAccount(connection: NatsConnection, unread: string[]): Promise<Account | undefined> {
   try {
-    const reply = await connection.request('$JS.API.INFO', '', { timeout: requestMs });
-    const account = reply.json<Account>();
-    const reason = account.error?.description;
-    return { account, history: reason === undefined ? { works: true } : { works: false, reason } };
+    const account = (await connection.request('$JS.API.INFO', '', { timeout: requestMs })).json<Account>();
+    if (!account.error) return account;
+    unread.push(`JetStream: ${account.error.description}`);
   } catch (error) {
-    return { account: undefined, history: { works: false, reason: (error as Error).message } };
+    unread.push(`JetStream: ${(error as Error).message}`);
   }
+  return undefined;
+}
+
+/** What JetStream says to this user. */
+interface JetStreamReport {
+  readonly account: Account | undefined;
+  readonly stream: StreamFacts | null;
+}
+
+function factsOf(info: ServerInfo, page: MonitorPage | undefined, report: JetStreamReport): NatsFacts {
+  const version = info.version ?? null;
+  return {
+    engine: 'NATS',
+    version,
+    cluster: info.cluster ?? null,
+    maxPayload: info.max_payload ?? null,
+    maxPending: page?.max_pending ?? null,
+    writeDeadlineMs: page?.write_deadline === undefined ? null : page.write_deadline / 1e6,
+    jetStream: info.jetstream === true ? jetStreamOf(version, report, page?.jetstream?.config) : null,
+  };
 }
 
 /** What the monitoring page says of the configuration of JetStream. */
-type JetStreamConfig = NonNullable<NonNullable<Awaited<ReturnType<typeof monitorPage>>['jetstream']>['config']>;
+type JetStreamConfig = NonNullable<NonNullable<MonitorPage['jetstream']>['config']>;
 
 function jetStreamOf(
   version: string | null,
-  account: Account | undefined,
+  { account, stream }: JetStreamReport,
   config: JetStreamConfig | undefined,
 ): JetStreamFacts {
   return {
+    stream,
     usedMemory: account?.memory ?? null,
     memoryLimit: smaller(account?.limits?.max_memory, config?.max_memory),
     usedStorage: account?.storage ?? null,

@@ -29,6 +29,7 @@ const jetStream: JetStreamFacts = {
   usedStorage: 0,
   storageLimit: 'none',
   storeDirectory: '/data',
+  stream: null,
   sync: 'always',
 };
 const nats: NatsFacts = {
@@ -104,6 +105,10 @@ describe('a warning is given', () => {
     expect(ofNats({ version: '2.12.4', jetStream: null })).toEqual([]);
     expect(ofNats({ maxPayload: 4096 })).toEqual([expect.stringMatching(/^max_payload 4096 is small/)]);
     expect(ofJetStream({ storageLimit: 0 })).toEqual([expect.stringMatching(/has no storage/)]);
+    expect(ofJetStream({ stream: { name: 'a-store', storage: 'memory', replicas: 3 } })).toEqual([
+      expect.stringMatching(/^the stream a-store is in memory/),
+    ]);
+    expect(ofJetStream({ stream: { name: 'a-store', storage: 'file', replicas: 3 } })).toEqual([]);
   });
 
   it('of nothing that is not known', () => {

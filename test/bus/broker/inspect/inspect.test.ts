@@ -176,7 +176,7 @@ describe('NATS', () => {
     const other = await BrokerProgram.start('nats');
     const unlike = await inspect(other.url(), {}, monitor);
     expect(unlike).toMatchObject({
-      history: { works: false, reason: 'JetStream is not enabled' },
+      history: { works: false, reason: expect.stringMatching(/^JetStream is not enabled/) },
       facts: { maxPending: null, jetStream: null },
       unread: ['the monitoring page is that of another server'],
     });
@@ -197,12 +197,51 @@ describe('NATS', () => {
       authenticated: true,
       open: false,
       rooms: { works: true },
-      history: { works: false, reason: expect.stringMatching(/^Permissions Violation for Publish to "\$JS\.API/) },
+      history: {
+        works: false,
+        reason: expect.stringMatching(/^Permissions Violation for Publish to "\$JS\.API\.STREAM\.INFO\.yodel-store"/),
+      },
       facts: { jetStream: { usedStorage: null, storageLimit: null } },
     });
+    expect(inspection.unread).toEqual([expect.stringMatching(/^JetStream: Permissions Violation .*INFO"$/)]);
     const outside = await inspect(broker.url('chat:secret@'), { prefix: 'other' });
     expect(outside.rooms).toMatchObject({ works: false, reason: expect.stringMatching(/Permissions Violation/) });
     await expect(inspect(broker.url('chat:wrong@'))).rejects.toMatchObject(unavailable(/[Aa]uthorization/));
+  });
+
+  withBrokers('histories need some of the API of JetStream, and the stream that has them is looked at', async () => {
+    const api = ['STREAM.INFO', 'STREAM.CREATE', 'STREAM.MSG.GET', 'DIRECT.GET', 'CONSUMER.CREATE'];
+    const subjects = [
+      ...api.map((name) => `$JS.API.${name}.yodel-store`),
+      '$JS.API.CONSUMER.*.yodel-store.>',
+      '$JS.API.CONSUMER.MSG.NEXT.yodel-store.*',
+    ];
+    const user = (name: string, ...allowed: string[]) =>
+      `{ user: ${name}, password: secret, permissions: { publish: ${JSON.stringify(['yodel.>', ...allowed])}, subscribe: "yodel.>" } }`;
+    const users = [
+      user('chat', ...subjects),
+      user('half', ...subjects.slice(0, 1)),
+      '{ user: root, password: secret }',
+    ];
+    const conf = temporaryFile('nats.conf', `authorization { users = [${users}] }`);
+    const broker = await BrokerProgram.start('nats', ['-js', '-sd', temporaryFolder(), '-c', conf]);
+    const url = broker.url('chat:secret@');
+    expect(await inspect(url)).toMatchObject({ history: { works: true }, facts: { jetStream: { stream: null } } });
+    expect((await inspect(broker.url('half:secret@'))).history).toEqual({
+      works: false,
+      reason: 'Permissions Violation for Publish to "$JS.API.STREAM.CREATE.yodel-store"',
+    });
+    const { connect } = await import('@nats-io/transport-node');
+    const root = await connect({ servers: `127.0.0.1:${broker.port}`, user: 'root', pass: 'secret' });
+    const config = { name: 'yodel-store', subjects: ['yodel.store.*'], storage: 'memory', num_replicas: 1 };
+    await root.request('$JS.API.STREAM.CREATE.yodel-store', JSON.stringify(config));
+    await root.close();
+    const inspection = await inspect(url);
+    expect(inspection).toMatchObject({
+      history: { works: true },
+      facts: { jetStream: { stream: { name: 'yodel-store', storage: 'memory', replicas: 1 } } },
+    });
+    expect(adviceFor(inspection).warnings.join('\n')).toMatch(/^the stream yodel-store is in memory/m);
   });
 
   withBrokers('a max_payload that no packet fits in is said at once', async () => {
