@@ -192,7 +192,8 @@ export interface Room {
    *
    * @returns the position of the message, once the store has taken it
    * @throws YodelError in the promise: `YODEL_BUS_UNAVAILABLE` if the bus is away: nobody receives it; or the message says that it is
-   *   not known whether it is stored. `YODEL_STORE_FULL` if more than `busBuffer` waits for the store
+   *   not known whether it is stored. `YODEL_STORE_FULL` if more than `busBuffer` waits for the store. `YODEL_NOT_RECORDED` if the disk
+   *   of the journal is full: nobody receives it, and later ones may be stored again
    */
   store(message: string | Uint8Array | Message): Promise<string>;
   /**
