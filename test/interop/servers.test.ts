@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { temporaryFolder } from '../support/files.ts';
+import { freePort } from '../support/ports.ts';
 import { commandPath, type Running, start, yodel } from '../support/process/command.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';
@@ -13,15 +13,6 @@ const socatAndTmux = testWith(['socat', 'tmux'], 'apt-get install socat tmux');
 
 // ncat and socat block when their pipe is full, and lose what is in flight then. So this fits into a pipe.
 const text = Array.from({ length: 1200 }, (_, line) => `line ${line} of many, grüezi 你好`).join('\n');
-
-/** A port that was free a moment ago, for programs that cannot report the port they use. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Starts a server on a free port, and on another one when a different program has taken it meanwhile. */
 async function startOn(program: (port: number) => [string, ...string[]], ready: RegExp): Promise<[Running, number]> {

@@ -61,7 +61,7 @@ test('a greeting is an unexpected reply', async () => {
     socket.write('220 welcome\r\n');
     socket.resume();
   });
-  const { report, status } = await bench([address, '-d', '250ms', '-c', '2', '--timeout', '200ms']);
+  const { report, status } = await bench([address, '-d', '250ms', '-c', '2', '--timeout', '5s']);
   const codes = report.errors.map(({ code }) => code);
   expect(codes.filter((code) => code !== 'YODEL_UNEXPECTED_REPLY' && code !== 'YODEL_WRONG_REPLY')).toEqual([]);
   expect(report.messages.answered).toBe(0);
@@ -217,7 +217,7 @@ test('when one of several processes is killed, the run fails with the results of
     '-c',
     '2',
     '-d',
-    '1s',
+    '2s',
     '--json',
   ]);
   await server.saw(/(connected[\s\S]*){2}/);

@@ -94,7 +94,7 @@ test('when the server sends more than replies, the latencies in doubt are left o
 test('a reply too many after the last message is noticed before the run ends', async () => {
   const { address } = await listen((socket) => {
     answers(socket, 5, (line) => {
-      setTimeout(() => socket.write('ping\n'), 20);
+      setTimeout(() => socket.write('ping\n'), 2);
       return `${line}\n`;
     });
   });

@@ -113,7 +113,7 @@ test('a server that answers everything late still reaches the rate', async () =>
   const { report, stdout } = await bench([address, '--rate', '50/s', '-d', '1s', '-c', '5']);
   expect(report.messages).toEqual({ sent: 50, answered: 50, unanswered: 0 });
   // Five clients that wait for each reply would reach 17.
-  expect(report.rate.achieved).toBeGreaterThan(25);
+  expect(report.rate.achieved).toBeGreaterThan(20);
   expect(stdout.toString()).not.toContain('keep up');
 });
 

@@ -66,7 +66,7 @@ test('reports a WebSocket server that splits messages or sends unexpected ones, 
   expect(cut.status).toBe(3);
 
   const { address: greeting } = await listenWebSocket((socket) => socket.send('welcome'));
-  const greeted = await bench([greeting, '-d', '200ms', '-c', '1', '--timeout', '200ms']);
+  const greeted = await bench([greeting, '-d', '200ms', '-c', '1', '--timeout', '5s']);
   const unasked = ['YODEL_WRONG_REPLY', 'YODEL_UNEXPECTED_REPLY'];
   expect(greeted.report.errors.filter(({ code }) => !unasked.includes(code))).toEqual([]);
   expect(greeted.report.messages.answered).toBe(0);

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { handlerFile } from '../../support/files.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial } from '../../support/peer.ts';
+import { freePort } from '../../support/ports.ts';
 import { type RunningServer, serve } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
@@ -263,10 +264,8 @@ tmux('nothing a server sends can control the terminal', async () => {
 });
 
 tmux('a refused connection is one line and exit status 1', async () => {
-  const server = await serve();
-  await server.stop();
   const terminal = new Terminal();
-  terminal.enter(`yodel connect :${server.port}`);
+  terminal.enter(`yodel connect :${await freePort()}`);
   await terminal.sees(
     /yodel: cannot connect to tcp:\/\/127\.0\.0\.1:\d+: connection refused: nothing listens there\n\$$/,
   );

@@ -31,10 +31,10 @@ describe('--wait-replies', () => {
 
   it('names the messages that were not answered, with exit status 3', async () => {
     const { address } = await answering(2);
-    const flags = ['--wait-replies', '--timeout', '300ms'];
+    const flags = ['--wait-replies', '--timeout', '1s'];
     const { stdout, stderr, status } = await yodel(['connect', address, ...flags], { input: 'a\nb\nc\n' });
     expect(stdout.toString()).toBe('a!\nb!\n');
-    expect(stderr).toBe('yodel: 1 of 3 messages was not answered within 300 ms: 3: c\n');
+    expect(stderr).toBe('yodel: 1 of 3 messages was not answered within 1000 ms: 3: c\n');
     expect(status).toBe(3);
   });
 
@@ -64,9 +64,9 @@ describe('--lockstep', () => {
 
   it('stops at the first message that is not answered', async () => {
     const { address } = await answering(1);
-    const flags = ['--lockstep', '--timeout', '300ms'];
+    const flags = ['--lockstep', '--timeout', '1s'];
     const { stderr, status } = await yodel(['connect', address, ...flags], { input: 'a\nb\nc\n' });
-    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
+    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 1000 ms: 2: b\n');
     expect(status).toBe(3);
   });
 });
@@ -230,8 +230,8 @@ test.each(['--lockstep', '-z'])('an existing transcript is kept when connecting 
 
 describe('nothing is lost', () => {
   it.each([
-    ['byte for byte', ['--wait', '500ms']],
-    ['message by message', ['--wait-replies', '--timeout', '500ms']],
+    ['byte for byte', ['--wait', '1s']],
+    ['message by message', ['--wait-replies', '--timeout', '1s']],
   ])('where stdout is read late, %s', async (_, flags) => {
     const line = `${'x'.repeat(99)}\n`;
     const { address } = await listen((socket) => {
@@ -240,7 +240,7 @@ describe('nothing is lost', () => {
       socket.once(event, () => socket.end(line.repeat(40_000))).resume();
     });
     const asks = `(echo hi | yodel connect ${address} ${flags.join(' ')}; echo "status $?" >&2)`;
-    const { stdout, stderr } = await shell(`${asks} | (sleep 1.5; wc -c)`);
+    const { stdout, stderr } = await shell(`${asks} | (sleep 2; wc -c)`);
     expect({ bytes: Number(stdout), stderr }).toEqual({ bytes: 4_000_000, stderr: 'status 0\n' });
   });
 
@@ -268,7 +268,7 @@ describe('nothing is lost', () => {
       status: 0,
     });
     const stays = await listen((socket) => socket.once('data', () => socket.write('login: ')));
-    const flags = ['--wait-replies', '--timeout', '300ms'];
+    const flags = ['--wait-replies', '--timeout', '1s'];
     const { stdout, status } = await yodel(['connect', stays.address, ...flags], { input: 'hi\n' });
     expect({ stdout: stdout.toString(), status }).toEqual({ stdout: 'login: ', status: 3 });
   });

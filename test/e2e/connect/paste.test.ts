@@ -54,7 +54,7 @@ tmux('lines pasted into a terminal without bracketed paste lose nothing either',
   const terminal = await connectTo(address);
   const text = linesOf(200, 10_000);
   terminal.paste(text, { marks: false });
-  await waitUntil('everything has arrived', () => seen.bytes >= text.length);
+  await waitUntil('everything has arrived', () => seen.bytes >= text.length, 50_000);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 
@@ -66,7 +66,7 @@ tmux('a server that reads late gets the whole paste', async () => {
   terminal.paste(text);
   await terminal.sees(/^> \d+ [a-z]+$/m);
   late.resolve();
-  await waitUntil('everything has arrived', () => seen.bytes >= text.length);
+  await waitUntil('everything has arrived', () => seen.bytes >= text.length, 50_000);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 

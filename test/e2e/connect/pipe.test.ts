@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
+import { freePort } from '../../support/ports.ts';
 import { commandPath, type Running, serve, start, yodel } from '../../support/process/command.ts';
 import { relay } from '../../support/relay.ts';
 import { listen } from '../../support/servers.ts';
@@ -99,7 +100,7 @@ test('--count larger than the input ends with the input', async () => {
 });
 
 test('a refused connection is one line and exit status 1', async () => {
-  const { address } = await closedPort();
+  const address = `127.0.0.1:${await freePort()}`;
   const { stdout, stderr, status } = await yodel(['connect', address], { input: 'hello\n' });
   expect(stderr).toBe(`yodel: cannot connect to tcp://${address}: connection refused: nothing listens there\n`);
   expect({ output: stdout.toString(), status }).toEqual({ output: '', status: 1 });
@@ -246,15 +247,15 @@ test.each(['', 'echo'])('a silent server that stays open is exit status 4 after 
   const { address } = await listen((socket) =>
     kind === 'echo' ? socket.on('data', (chunk) => socket.write(chunk)) : socket.resume(),
   );
-  const { stdout, stderr, status } = await yodel(['connect', address, '--wait', '200ms'], { input: 'one\ntwo\n' });
-  const what = 'was silent for 200 ms after the end of input, and did not end the connection (see --wait)';
+  const { stdout, stderr, status } = await yodel(['connect', address, '--wait', '1s'], { input: 'one\ntwo\n' });
+  const what = 'was silent for 1000 ms after the end of input, and did not end the connection (see --wait)';
   expect(stderr).toContain(`yodel: tcp://${address} ${what}; all 8 bytes of input were sent`);
   expect({ output: stdout.toString(), status }).toEqual({ output: kind === 'echo' ? 'one\ntwo\n' : '', status: 4 });
 });
 
 test('with --no-shutdown, silence is the expected end', async () => {
   const { address } = await listen((socket) => socket.on('data', (chunk) => socket.write(chunk)));
-  const flags = ['--no-shutdown', '--wait', '200ms'];
+  const flags = ['--no-shutdown', '--wait', '1s'];
   const { stdout, stderr, status } = await yodel(['connect', address, ...flags], { input: 'one\n' });
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'one\n', stderr: '', status: 0 });
 });
@@ -352,12 +353,6 @@ test.each([
   const { stdout, stderr, status } = await yodel(['connect', address], { input });
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output, stderr: '', status: 0 });
 });
-
-async function closedPort(): Promise<{ address: string }> {
-  const server = await serve();
-  await server.stop();
-  return { address: `127.0.0.1:${server.port}` };
-}
 
 /** Lines of very different lengths and contents, some with multi-byte characters. */
 function manyLines(size: number): Buffer {

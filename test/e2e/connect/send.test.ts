@@ -14,8 +14,8 @@ describe('yodel send', () => {
 
   it('names the message that was not answered', async () => {
     const { address } = await listen((socket) => socket.once('data', () => socket.write('a!\n')));
-    const { stderr, status } = await yodel(['send', address, 'a', 'b', '--timeout', '300ms']);
-    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
+    const { stderr, status } = await yodel(['send', address, 'a', 'b', '--timeout', '1s']);
+    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 1000 ms: 2: b\n');
     expect(status).toBe(3);
   });
 

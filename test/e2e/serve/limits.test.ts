@@ -23,14 +23,14 @@ test('--on-too-long discard answers a message above the limit with an error, and
 });
 
 test('--rate limits each connection without delaying others', async () => {
-  const server = await serve(['--rate', '20/s']);
+  const server = await serve(['--rate', '5/s']);
   const [slow, other] = [await dial(server.port), await dial(server.port)];
   const began = performance.now();
   await slow.send('1\n2\n3\n4\n5\n');
   expect(await other.ask('at once')).toBe('at once');
   expect(slow.text).not.toContain('5');
   await slow.saw(/1\n2\n3\n4\n5\n/);
-  expect(performance.now() - began).toBeGreaterThan(4 * 50 * 0.9);
+  expect(performance.now() - began).toBeGreaterThan(4 * 200 * 0.9);
 });
 
 test('--rate-policy close ends a connection above its rate limit, with an error', async () => {

@@ -1,5 +1,5 @@
 /** Workers that die or misbehave. Nothing is simulated: the processes are killed. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
@@ -37,12 +37,20 @@ describe('a worker that is killed', () => {
   });
 
   it('is reported as down until it is replaced', async () => {
-    const handler = handlerFile('await new Promise((resolve) => setTimeout(resolve, 700)); export default (m) => m;');
+    const gate = join(temporaryFolder(), 'gate');
+    // Loading waits as long as the gate exists.
+    const handler = handlerFile(
+      `import { existsSync } from 'node:fs';
+       while (existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 20));
+       export default (m) => m;`,
+    );
     const server = await serveWithWorkers([handler]);
+    writeFileSync(gate, '');
     process.kill(server.workers[0] as number, 'SIGKILL');
     await server.saw(/worker 1 died/);
     expect(await server.metric('yodel_worker_up')).toEqual({ 1: 0, 2: 1 });
     expect(await server.status('/readyz')).toBe(200);
+    rmSync(gate);
     await server.saw(/worker 1 restarted/);
   });
 

@@ -93,7 +93,7 @@ describe('shutdown of a server with workers', () => {
     const handler = handlerFile(
       'export default async ({ text }) => { await new Promise((r) => setTimeout(r, 200)); return text; };',
     );
-    const server = await serveWithWorkers([handler, '--drain-delay', '300ms']);
+    const server = await serveWithWorkers([handler, '--drain-delay', '2s']);
     const both = [...(await dialBoth(server)).values()];
     for (const peer of both) await peer.send('late\n');
     await server.saw(/(?:4 B late[\s\S]*){2}/);

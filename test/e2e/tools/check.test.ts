@@ -143,7 +143,7 @@ test('--update keeps line ends, and leaves a file alone that could not be played
   expect(readFileSync(crlf, 'utf8')).toBe('# one\r\n> a\r\n< a\r\n');
   const text = '> login\n< token {t}\n> use {t}\n';
   const captured = temporaryFile('captured.transcript', text);
-  const { stderr, status } = await yodel(['check', captured, server.address, '--update', '--timeout', '200ms']);
+  const { stderr, status } = await yodel(['check', captured, server.address, '--update', '--timeout', '1s']);
   expect(stderr).toMatch(/captured\.transcript was not updated, because it could not be played afterwards/);
   expect(status).toBe(3);
   expect(readFileSync(captured, 'utf8')).toBe(text);

@@ -78,7 +78,7 @@ test('--timeout ends a server whose clients do nothing', async () => {
 
 test('--timeout also ends it while a client that has ended its side waits for another one', async () => {
   const text = 'Ada> hello\nBob> hi\nAda< Bob says hi\n';
-  const server = await serve([temporaryFile('two.transcript', text), '--once', '--quiet', '--timeout', '300ms']);
+  const server = await serve([temporaryFile('two.transcript', text), '--once', '--quiet', '--timeout', '2s']);
   const ada = await dial(server.port);
   await ada.send('hello\n');
   ada.end();

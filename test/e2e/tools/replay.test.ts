@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { freePort } from '../../support/ports.ts';
 import { serve, yodel } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
@@ -48,8 +49,7 @@ test('reports missing replies, and a server that refuses the connection', async 
   const silent = await replay(file, server.address, '--speed', 'max', '--timeout', '100ms', '--session', '1');
   expect(silent.text).toMatch(/no message within 100 ms\n {2}- hello\nand 1 more difference\n/);
   expect(silent.status).toBe(3);
-  await server.stop();
-  const gone = await replay(file, server.address);
+  const gone = await replay(file, `127.0.0.1:${await freePort()}`);
   expect(gone.stderr).toMatch(/^yodel: cannot connect to .*: connection refused/);
   expect(gone.status).toBe(1);
 });
@@ -133,13 +133,13 @@ test('disconnects from a server that reads nothing', async () => {
 test('checks expected silence and the end of the connection', async () => {
   const file = join(temporaryFolder(), 'talk.transcript');
   const server = await serve(['--quiet']);
-  writeFileSync(file, '> a\n@silence 200ms\n');
+  writeFileSync(file, '> a\n@silence 1s\n');
   expect((await replay(file, server.address)).text).toMatch(
-    /^line 2: a message where 200 ms of silence was expected\n {2}\+ a\n/,
+    /^line 2: a message where 1000 ms of silence was expected\n {2}\+ a\n/,
   );
   writeFileSync(file, '> a\n< a\n@closed\n');
-  const { text, status } = await replay(file, server.address, '--timeout', '200ms');
-  expect(text).toMatch(/^line 3: the server did not end the connection within 200 ms\n/);
+  const { text, status } = await replay(file, server.address, '--timeout', '1s');
+  expect(text).toMatch(/^line 3: the server did not end the connection within 1000 ms\n/);
   expect(status).toBe(3);
 });
 
