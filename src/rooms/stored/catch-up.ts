@@ -8,8 +8,9 @@
  * ```
  */
 import type { Recovery } from '../../session/joining.ts';
-import { continueAt, endOfAll, newestOf } from './chain.ts';
+import { continueAt, endOfAll, isAnother, newestOf } from './chain.ts';
 import { type Feed, pageSize, type Tail } from './feed.ts';
+import { findFork, Received } from './fork.ts';
 import { positionOf } from './position.ts';
 import { beginning, type Place, type RoomStore, type StoredBatch, type StoredRange } from './store.ts';
 
@@ -40,6 +41,7 @@ export class CatchUp {
   readonly #recipient: Recipient;
   readonly #wanted: Wanted;
   #place: Place = beginning;
+  readonly #received = new Received();
   #recovered = false;
   #messages = 0;
 
@@ -63,13 +65,17 @@ export class CatchUp {
   async #begin(): Promise<void> {
     const { since, history } = this.#wanted;
     if (since) {
-      const { isIntact } = continueAt(since, await this.#read(this.#feed.room, { after: since }, 0));
+      const range = await this.#read(this.#feed.room, { after: since }, 0);
+      const { isIntact } = continueAt(since, range);
+      const [first] = range.batches;
+      if (first) this.#received.beginAt(first);
       this.#place = since;
       this.#recovered = isIntact;
       if (isIntact) return;
     }
     const { batches } = await this.#read(this.#feed.room, { newest: history }, pageSize);
     if (history > 0) this.#send(newestOf(batches, history));
+    for (const batch of batches) this.#received.add(batch);
     this.#place = endOfAll(batches, beginning);
   }
 
@@ -81,11 +87,19 @@ export class CatchUp {
       const range = await this.#read(this.#feed.room, { after: this.#place }, pageSize);
       if (this.#recipient.isOver) return true;
       // Everything is removed: it continues where the feed does.
-      if (range.batches.length === 0 && last) this.#place = last;
+      if (range.last === 0 && last) this.#place = last;
+      if (isAnother(range, this.#place)) return this.#goOn();
       return this.#sendPage(range) && (await this.#join(tail));
     } finally {
       tail.stop();
     }
+  }
+
+  /** It is another history, which may have a part of what was sent. */
+  async #goOn(): Promise<boolean> {
+    this.#recovered = false;
+    this.#place = await findFork(this.#read, this.#feed.room, this.#received);
+    return false;
   }
 
   #sendPage(range: StoredRange): boolean {
@@ -100,6 +114,7 @@ export class CatchUp {
   #send({ batches, seen }: { readonly batches: readonly StoredBatch[]; readonly seen: number }): void {
     for (const [index, batch] of batches.entries()) {
       this.#messages += this.#recipient.receive(batch, index === 0 ? seen : 0);
+      this.#received.add(batch);
     }
     this.#place = endOfAll(batches, this.#place);
   }
@@ -112,6 +127,7 @@ export class CatchUp {
     if (this.#recipient.isOver) return true;
     if (!batches) return false;
     this.#send({ batches, seen: 0 });
+    this.#feed.joined(this.#received);
     this.#recipient.arrived();
     return true;
   }

@@ -6,6 +6,11 @@ export function endOf({ first, count, id, at }: StoredBatch): Place {
   return { number: first + count - 1, id, at };
 }
 
+/** The place before a batch. */
+export function placeBefore({ first, previous }: StoredBatch): Place {
+  return { number: first - 1, ...previous };
+}
+
 /** Whether a batch is the one right after a place. */
 export function follows(place: Place, { first, previous }: StoredBatch): boolean {
   return first === place.number + 1 && previous.id === place.id;
@@ -39,6 +44,16 @@ export function continueAt(place: Place, { batches, last }: StoredRange): Contin
   const isComplete = endOf(together.at(-1) as StoredBatch).number >= last;
   if (isInside && seen === first.count) return { isIntact, batches: together.slice(1), seen: 0, isComplete };
   return { isIntact, batches: together, seen, isComplete };
+}
+
+/**
+ * Whether a place is not in the history that was read from there on, and was not removed from it either. An empty history says
+ * nothing.
+ */
+export function isAnother(range: StoredRange, place: Place): boolean {
+  const [first] = range.batches;
+  if (!first) return range.last > 0;
+  return first.first <= place.number + 1 && !continueAt(place, range).isIntact;
 }
 
 /** Those up to the first gap: some may have been removed while they were read. */

@@ -9,8 +9,9 @@
  * ```
  */
 import type { Clock, Timer } from '../../clock.ts';
-import { type Continuation, continueAt, endOf, endOfAll, follows } from './chain.ts';
-import { beginning, type Place, type RoomStore, type StoredBatch, type StoredRange } from './store.ts';
+import { type Continuation, continueAt, endOf, endOfAll, follows, isAnother, placeBefore } from './chain.ts';
+import { findFork, Received } from './fork.ts';
+import { beginning, type Place, type RoomStore, type StoredBatch } from './store.ts';
 
 /** What the feeds of all rooms share. */
 export interface FeedOwner {
@@ -30,17 +31,12 @@ const waitingSize = 1_048_576;
 const retryMs = 1000;
 /** How long something in the store may take to arrive, before the feed reads it. */
 const lateMs = 500;
-/** How many batches are remembered by name: a history that was restored from a backup goes on from one of them. */
-const rememberedBatches = 256;
-
 /** See the top of the file. */
 export class Feed {
   readonly room: string;
   readonly #owner: FeedOwner;
   #last: Place | undefined;
-  #lastTime = 0;
-  /** The batches passed last. */
-  readonly #recent = new Set<string>();
+  readonly #received = new Received();
   readonly #tails = new Set<Tail>();
   /** What has come while the feed reads. */
   #waiting: StoredBatch[] = [];
@@ -64,7 +60,7 @@ export class Feed {
   arrived(batch: StoredBatch): void {
     if (this.#reading) this.#keep(batch);
     else if (!this.#last || follows(this.#last, batch)) this.#pass(batch, 0);
-    else if (!this.#recent.has(batch.id)) this.read();
+    else if (!this.#received.has(batch)) this.read();
   }
 
   /** Resolves when the feed knows where it is, and has read what it missed. Rejects if the store cannot be read. */
@@ -87,6 +83,11 @@ export class Feed {
   async #readAgain(): Promise<void> {
     this.read();
     await this.#reading;
+  }
+
+  /** A session becomes a member, and has received these. */
+  joined(received: Received): void {
+    this.#received.addOlder(received);
   }
 
   /** Collects what is passed from now on. */
@@ -134,7 +135,8 @@ export class Feed {
     const { batches } = await this.#owner.store.read(this.room, { newest: 0 }, pageSize);
     const [first] = this.#waiting;
     this.#last = first ? placeBefore(first) : endOfAll(batches, beginning);
-    this.#lastTime = batches.at(-1)?.time ?? 0;
+    const last = batches.at(-1);
+    if (last) this.#received.add(last);
   }
 
   /** Reads a page. Returns whether it was the last one. */
@@ -144,42 +146,20 @@ export class Feed {
     const next = continueAt(last, range);
     if (this.#isClosed) return true;
     // Everything is removed. What is stored next arrives, or is read.
-    if (range.batches.length === 0) return true;
-    if (!next.isIntact) {
-      const missing = missingBefore(last, range);
-      if (missing === undefined) {
-        await this.#findFork();
-        return false;
-      }
-      this.#owner.lost(this.room, missing, range.batches[0]?.time ?? Date.now());
+    if (range.last === 0) return true;
+    if (isAnother(range, last)) {
+      this.#last = await findFork(this.#owner.store.read.bind(this.#owner.store), this.room, this.#received);
+      return false;
     }
+    // Some were removed before they could be read.
+    const [first] = next.batches;
+    if (first && !next.isIntact) this.#owner.lost(this.room, first.first - last.number - 1, first.time);
     this.#passAll(next);
     return next.isComplete;
   }
 
   #passAll({ batches, seen }: Continuation): void {
     for (const [index, batch] of batches.entries()) this.#pass(batch, index === 0 ? seen : 0);
-  }
-
-  /**
-   * The history is another one: the store has lost data, and goes on from an earlier place, or from the beginning. The feed goes on after
-   * the last batch that it has passed. If it knows none of them, with those that were sent later than the last one that it knows.
-   */
-  async #findFork(): Promise<void> {
-    let known: Place | undefined;
-    let later: Place | undefined;
-    let place = beginning;
-    for (let isComplete = false; !isComplete; ) {
-      const range = await this.#owner.store.read(this.room, { after: place }, pageSize);
-      const next = continueAt(place, range);
-      for (const batch of next.batches) {
-        if (this.#recent.has(batch.id)) known = endOf(batch);
-        else if (batch.time > this.#lastTime) later ??= placeBefore(batch);
-      }
-      place = endOfAll(next.batches, place);
-      isComplete = next.isComplete;
-    }
-    this.#last = known ?? later ?? place;
   }
 
   /** Passes on what has come while it read, as far as it follows. */
@@ -190,7 +170,7 @@ export class Feed {
     for (const batch of waiting) {
       if (follows(this.#last as Place, batch)) this.#pass(batch, 0);
       // It is in the store: it is read.
-      else if (!this.#recent.has(batch.id)) this.#mustRead = true;
+      else if (!this.#received.has(batch)) this.#mustRead = true;
     }
   }
 
@@ -205,10 +185,9 @@ export class Feed {
 
   #pass(batch: StoredBatch, seen: number): void {
     this.#last = endOf(batch);
-    this.#lastTime = Math.max(this.#lastTime, batch.time);
-    this.#recent.add(batch.id);
-    const [oldest] = this.#recent;
-    if (this.#recent.size > rememberedBatches) this.#recent.delete(oldest as string);
+    // One that the store has lost since may still be on its way.
+    if (this.#received.has(batch)) return;
+    this.#received.add(batch);
     for (const tail of this.#tails) tail.add(batch);
     this.#owner.passed(batch, seen);
   }
@@ -258,16 +237,6 @@ export class Tail {
     this.#stop();
     this.#next?.resolve();
   }
-}
-
-/** How many messages are missing between a place and what was read after it. Undefined: it is another history. */
-function missingBefore(place: Place, { batches }: StoredRange): number | undefined {
-  const [first] = batches;
-  return first && first.first > place.number + 1 ? first.first - place.number - 1 : undefined;
-}
-
-function placeBefore({ first, previous }: StoredBatch): Place {
-  return { number: first - 1, ...previous };
 }
 
 function isSame(one: Place, other: Place): boolean {
