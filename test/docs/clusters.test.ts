@@ -107,7 +107,7 @@ withBrokers(
     const ready = async () => await Promise.all(urls.map(async (url) => (await fetch(`${url}/readyz`)).status));
     await expect.poll(ready).toEqual([200, 200]);
     const connected = async () => await Promise.all(urls.map((url) => busMetric(`${url}/metrics`, 'connected')));
-    expect(await connected()).toEqual([[1], [1, 1]]);
+    await expect.poll(connected).toEqual([[1], [1, 1]]);
     broker.signal('SIGKILL');
     await expect.poll(ready).toEqual([503, 503]);
     await broker.start();

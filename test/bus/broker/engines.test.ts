@@ -77,6 +77,10 @@ class Member {
   }
 }
 
+function timesConnected({ events }: Node): number {
+  return events.filter((event) => event.startsWith('connected')).length;
+}
+
 /** All know how many members the room has. */
 async function settled(nodes: readonly Node[], room: string, size: number): Promise<void> {
   await waitUntil('all nodes know the size', () => nodes.every(({ server }) => server.room(room).size === size));
@@ -129,9 +133,10 @@ describe.each(kinds)('%s', (kind) => {
       onTestFinished(() => clearInterval(timer));
       for (let kill = 1; kill <= 3; kill++) {
         await delay(200);
+        const before = nodes.map(timesConnected);
         await broker.restart();
         await waitUntil('all nodes are connected again', () =>
-          nodes.every(({ events }) => events.filter((event) => event.startsWith('connected')).length === kill + 1),
+          nodes.every((node, index) => timesConnected(node) > (before[index] as number)),
         );
       }
       await delay(100);
@@ -160,13 +165,14 @@ describe.each(kinds)('%s', (kind) => {
     expect(nodes[0].server.room('a').send('1')).toBe('all');
     await waitUntil('it has arrived', () => members.every(({ texts }) => texts.length === 1));
     broker.signal('SIGSTOP');
-    await waitUntil('it is noticed', () => nodes.every(({ events }) => events.length === 2), 6000);
+    // nodes.test.ts measures these times on a clock of its own; a busy machine may take longer.
+    await waitUntil('it is noticed', () => nodes.every(({ events }) => events.length === 2), 15_000);
     expect(nodes[0].events[1]).toMatch(/^disconnected: .* has not responded for 5 s$/);
     expect(nodes[0].server.room('a').send('2')).toBe('local');
     await waitUntil('members of the same server receive it', () => members[0]?.texts.length === 2);
     await delay(1500);
     broker.signal('SIGCONT');
-    await waitUntil('it is back', () => nodes.every(({ events }) => events.length === 3), 2000);
+    await waitUntil('it is back', () => nodes.every(({ events }) => events.length === 3), 15_000);
     await waitUntil('the other server is told', () => members[2]?.missed === 1);
     await settled(nodes, 'a', 3);
     expect(nodes[0].server.room('a').send('3')).toBe('all');
