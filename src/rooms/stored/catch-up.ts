@@ -112,6 +112,7 @@ export class CatchUp {
   }
 
   #send({ batches, seen }: { readonly batches: readonly StoredBatch[]; readonly seen: number }): void {
+    if (this.#recipient.isOver) return;
     for (const [index, batch] of batches.entries()) {
       this.#messages += this.#recipient.receive(batch, index === 0 ? seen : 0);
       this.#received.add(batch);

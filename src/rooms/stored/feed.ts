@@ -36,6 +36,8 @@ export class Feed {
   readonly room: string;
   readonly #owner: FeedOwner;
   #last: Place | undefined;
+  /** False if the history was empty: then it may go on with any number. */
+  #hasBegun = false;
   readonly #received = new Received();
   readonly #tails = new Set<Tail>();
   /** What has come while the feed reads. */
@@ -132,11 +134,15 @@ export class Feed {
 
   /** Finds the place where it begins: before what has come first, or the end of the history. */
   async #begin(): Promise<void> {
-    const { batches } = await this.#owner.store.read(this.room, { newest: 0 }, pageSize);
+    const { store } = this.#owner;
+    const { batches } = await store.read(this.room, { newest: 0 }, pageSize);
+    // What is in the store, and still on its way to members that are here already, arrives before that.
+    await store.followed();
     const [first] = this.#waiting;
-    this.#last = first ? placeBefore(first) : endOfAll(batches, beginning);
     const last = batches.at(-1);
-    if (last) this.#received.add(last);
+    this.#last = first ? placeBefore(first) : endOfAll(batches, beginning);
+    this.#hasBegun = first !== undefined || last !== undefined;
+    if (last && !first) this.#received.add(last);
   }
 
   /** Reads a page. Returns whether it was the last one. */
@@ -153,7 +159,8 @@ export class Feed {
     }
     // Some were removed before they could be read.
     const [first] = next.batches;
-    if (first && !next.isIntact) this.#owner.lost(this.room, first.first - last.number - 1, first.time);
+    if (first && !next.isIntact && this.#hasBegun)
+      this.#owner.lost(this.room, first.first - last.number - 1, first.time);
     this.#passAll(next);
     return next.isComplete;
   }
@@ -185,6 +192,7 @@ export class Feed {
 
   #pass(batch: StoredBatch, seen: number): void {
     this.#last = endOf(batch);
+    this.#hasBegun = true;
     // One that the store has lost since may still be on its way.
     if (this.#received.has(batch)) return;
     this.#received.add(batch);
