@@ -68,7 +68,7 @@ export interface BrokerHistory {
    * @throws Error if it is not known whether it is appended, because the connection was lost; {@link RefusedError} if it is not
    */
   append(batch: NewBatch, known: Place, isRepeated: boolean): Promise<StoredBatch>;
-  /** As `RoomStore.read`. @throws Error */
+  /** As `RoomStore.read`. @throws Error also if the broker is silent for 5 s; RangeError if what there is cannot be read */
   read(
     room: string,
     from: { readonly after: Place } | { readonly newest: number },

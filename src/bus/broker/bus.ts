@@ -20,7 +20,8 @@ import { batchPacket, type Follow, type NodeRoom, type NodeState, pieces, readPa
 import { Puzzle } from './puzzle.ts';
 import { Starts, type StartsOwner } from './starts.ts';
 import { States, type StatesOwner } from './states.ts';
-import { isStoredPacket } from './stored-packets.ts';
+import { BrokerStore } from './store.ts';
+import { isStoredPacket, readStoredPacket } from './stored-packets.ts';
 import { Subjects } from './subjects.ts';
 
 /** Settings of a {@link BrokerBus}. */
@@ -52,6 +53,7 @@ const mostRefused = 10;
 export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner {
   readonly followed = new Map<string, Follow>();
   receiver!: BusReceiver;
+  readonly store: BrokerStore;
   readonly #clock: Clock;
   readonly #subjects: Subjects;
   readonly #link: BrokerLink;
@@ -82,6 +84,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     this.#link = new BrokerLink(broker, this, clock);
     this.#states = new States(this, clock);
     this.#starts = new Starts(this, clock);
+    const refused = (reason: string) => this.refused(reason);
+    this.store = new BrokerStore({ name: broker.name, link: this.#link, subjects: this.#subjects, clock, refused });
   }
 
   get counters(): BusCounters {
@@ -141,6 +145,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     this.#beats?.cancel();
     this.#looks?.cancel();
     this.#states.close();
+    await this.store.close();
     await this.#link.close();
   }
 
@@ -169,6 +174,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     this.#states.tellAll();
     this.#reason = undefined;
     this.receiver.reported('connected', this.#name);
+    this.store.connected();
   }
 
   disconnected(reason: string): void {
@@ -196,10 +202,11 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     if (!this.#link.isFull) this.receiver.drained();
   }
 
-  received(bytes: Buffer): void {
+  received(bytes: Buffer, at?: number): void {
     const { node: self } = this.receiver;
     try {
-      this.#read(bytes, self);
+      if (isStoredPacket(bytes)) this.#receiveStored(bytes, at);
+      else this.#read(bytes, self);
     } catch (error) {
       // Anyone with write access to the broker can send anything.
       if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
@@ -208,7 +215,6 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   }
 
   #read(bytes: Buffer, self: string, isWhole = false): void {
-    if (isStoredPacket(bytes)) return;
     const packet = readPacket(bytes, self);
     if (!packet) return;
     const node = this.#heard(packet.node);
@@ -228,6 +234,11 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
       case 'starts':
         return this.#starts.started(node, packet.rooms);
     }
+  }
+
+  #receiveStored(bytes: Buffer, at: number | undefined): void {
+    const batch = readStoredPacket(bytes);
+    if (this.followed.has(batch.room)) this.store.received(batch, at);
   }
 
   #receive({ clock }: RemoteNode, batch: BusBatch): void {

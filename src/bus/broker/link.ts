@@ -9,7 +9,9 @@
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { BusCounters } from '../../rooms/bus.ts';
-import type { Broker, BrokerConnection } from './broker.ts';
+import type { StoreLimits } from '../../rooms/stored/store.ts';
+import type { Broker, BrokerConnection, BrokerHistory } from './broker.ts';
+import type { Subjects } from './subjects.ts';
 
 /** The bus, as its link sees it. */
 export interface BrokerLinkOwner {
@@ -38,6 +40,7 @@ const takenShare = 1 / 8;
 const silentMs = 5000;
 /** Why it is away then. */
 export const silent = `it has not responded for ${silentMs / 1000} s`;
+const noConnection = 'there is no connection';
 /** The pause before another attempt to connect. It doubles with each. */
 const minRetryMs = 100;
 const maxRetryMs = 800;
@@ -136,6 +139,18 @@ export class BrokerLink {
     this.#look();
     this.#roundTripSoon();
     return true;
+  }
+
+  /** Resolves when everything that was subscribed to is passed on. @throws Error if there is no connection, or it is lost meanwhile */
+  async subscribed(): Promise<void> {
+    if (!this.#connection) throw new Error(noConnection);
+    await this.#connection.roundTrip();
+  }
+
+  /** See {@link BrokerConnection.openHistory}. It is lost with the connection. @throws Error also if there is no connection */
+  async openHistory(subjects: Subjects, limits: StoreLimits): Promise<BrokerHistory> {
+    if (!this.#connection) throw new Error(noConnection);
+    return await this.#connection.openHistory(subjects, limits);
   }
 
   /** Sends what is pending, for at most a second, and disconnects. */

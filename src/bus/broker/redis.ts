@@ -1,8 +1,12 @@
-/** Redis as a broker: PUBLISH and SUBSCRIBE. */
+/** Redis as a broker: PUBLISH and SUBSCRIBE, and histories in streams. */
 import { isIP } from 'node:net';
 import type { Redis } from 'ioredis';
+import type { StoreLimits } from '../../rooms/stored/store.ts';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
+import { silent } from './link.ts';
+import { RedisHistory } from './redis-history.ts';
+import type { Subjects } from './subjects.ts';
 
 /** Redis takes up to 512 MB. Longer packets would delay others that use the same server. */
 const maxPacket = 1_048_576;
@@ -61,28 +65,28 @@ function serverNameOf(host: string): { readonly servername?: string } {
   return isIP(host) === 0 ? { servername: host } : {};
 }
 
-/** Two connections: Redis wants none of its other commands on one that subscribes. */
+/**
+ * Two connections, for Redis wants none of its other commands on one that subscribes; and two more for histories. If one is lost, all
+ * are: what is missing is then known.
+ */
 class RedisConnection implements BrokerConnection {
   readonly maxPacket = maxPacket;
   readonly #receiver: BrokerReceiver;
   readonly #publisher: Redis;
   readonly #subscriber: Redis;
+  readonly #create: () => Redis;
+  /** All of them, and the one that appends to histories. */
+  readonly #clients = new Set<Redis>();
+  #appending: Redis | undefined;
   #isOpen = true;
   /** Something was published in this turn. */
   #isJoining = false;
-  /** Why the connection was lost, as far as it was reported. */
-  #reason = 'it closed the connection';
 
   constructor(receiver: BrokerReceiver, create: () => Redis) {
     this.#receiver = receiver;
+    this.#create = create;
     this.#publisher = create();
     this.#subscriber = create();
-    for (const client of [this.#publisher, this.#subscriber]) {
-      client.on('error', (error: Error) => {
-        this.#reason = error.message;
-      });
-      client.on('close', () => this.#closed());
-    }
     this.#subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
       if (this.#isOpen) receiver.received(message);
     });
@@ -90,10 +94,10 @@ class RedisConnection implements BrokerConnection {
 
   async open(): Promise<void> {
     try {
-      await Promise.all([this.#publisher.connect(), this.#subscriber.connect()]);
-    } catch {
+      await Promise.all([this.#connect(this.#publisher), this.#connect(this.#subscriber)]);
+    } catch (error) {
       this.abort();
-      throw new Error(this.#reason);
+      throw error;
     }
   }
 
@@ -111,11 +115,22 @@ class RedisConnection implements BrokerConnection {
   }
 
   async roundTrip(): Promise<void> {
-    await Promise.all([this.#publisher.ping(), this.#subscriber.ping()]);
+    await Promise.all([this.#publisher.ping(), this.#subscriber.ping(), this.#appending?.ping()]);
   }
 
-  openHistory(): Promise<BrokerHistory> {
-    return Promise.reject(new Error('not yet'));
+  async openHistory(subjects: Subjects, limits: StoreLimits): Promise<BrokerHistory> {
+    if (!this.#isOpen) throw new Error('the connection is closed');
+    const clients = [this.#create(), this.#create()] as const;
+    try {
+      await Promise.all(clients.map((client) => this.#connect(client)));
+      const history = new RedisHistory(clients, subjects, limits, maxPacket, () => this.#closed(silent));
+      await history.probe();
+      [this.#appending] = clients;
+      return history;
+    } catch (error) {
+      for (const client of clients) this.#disconnect(client);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -125,8 +140,29 @@ class RedisConnection implements BrokerConnection {
 
   abort(): void {
     this.#isOpen = false;
-    this.#publisher.disconnect();
-    this.#subscriber.disconnect();
+    for (const client of this.#clients) this.#disconnect(client);
+  }
+
+  /** @throws Error that says why there is no connection */
+  async #connect(client: Redis): Promise<void> {
+    let reason: string | undefined;
+    client.on('error', (error: Error) => {
+      reason = error.message;
+    });
+    this.#clients.add(client);
+    try {
+      await client.connect();
+    } catch (error) {
+      throw new Error(reason ?? (error as Error).message);
+    }
+    client.on('close', () => {
+      if (this.#clients.has(client)) this.#closed(reason);
+    });
+  }
+
+  #disconnect(client: Redis): void {
+    this.#clients.delete(client);
+    client.disconnect();
   }
 
   /**
@@ -151,9 +187,9 @@ class RedisConnection implements BrokerConnection {
     });
   }
 
-  #closed(): void {
+  #closed(reason = 'it closed the connection'): void {
     if (!this.#isOpen) return;
     this.abort();
-    this.#receiver.closed(this.#reason);
+    this.#receiver.closed(reason);
   }
 }

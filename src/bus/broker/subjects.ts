@@ -29,14 +29,24 @@ export class Subjects {
     return this.#rooms + escapedName(room);
   }
 
-  /** Where a broker keeps the history of a room: a key of Redis, or a subject of NATS. */
+  /** The end of a subject: a room without characters that have a meaning. */
+  nameOf(room: string): string {
+    return escapedName(room);
+  }
+
+  /** What begins everything that belongs to histories: a key of Redis, or a subject of NATS. A room follows. */
+  get store(): string {
+    return `${this.prefix}.store.`;
+  }
+
+  /** Where a broker keeps the history of a room. */
   ofHistory(room: string): string {
-    return `${this.prefix}.store.${escapedName(room)}`;
+    return this.store + escapedName(room);
   }
 
   /** NATS: the subjects of all histories, and where a message of each is passed on; see {@link ofRoom}. */
   get histories(): string {
-    return `${this.prefix}.store.*`;
+    return `${this.store}*`;
   }
 
   get republished(): string {

@@ -12,8 +12,12 @@ import { waitUntil } from '../../support/process/process.ts';
 
 /** A kind of store. */
 export interface StoreKind {
-  /** Starts what keeps the histories. It ends with the test. */
-  start(): Promise<StoreUnderTest>;
+  /**
+   * Starts what keeps the histories. It ends with the test.
+   *
+   * @param isRestarted whether it will be restarted: then everything that it acknowledges must last
+   */
+  start(isRestarted?: boolean): Promise<StoreUnderTest>;
   /** Several processes can share the histories. */
   readonly isShared: boolean;
   /** `test`, if the programs that it needs are there. */
@@ -303,7 +307,7 @@ function testLimits({ start, test = plainTest }: StoreKind): void {
 function testRestarts({ start, test = plainTest }: StoreKind): void {
   const testOfRestart = (name: string, run: (under: Required<StoreUnderTest>) => Promise<void>) =>
     test(name, async ({ skip }) => {
-      const under = await start();
+      const under = await start(true);
       if (!under.restart) return skip('it is a part of the process');
       await run(under as Required<StoreUnderTest>);
     });
@@ -327,9 +331,9 @@ function testRestarts({ start, test = plainTest }: StoreKind): void {
     const { store, resumed } = await open();
     const appender = new Appender(store, 'a');
     for (let number = 0; number < 5; number++) await appender.append();
-    const before = appender.known;
+    const [before, resumedBefore] = [appender.known, resumed.count];
     await restart('without data');
-    await waitUntil('it is back', () => store.isReady && resumed.count > 0);
+    await waitUntil('it is back', () => store.isReady && resumed.count > resumedBefore);
     expect(await store.read('a', { after: before }, 1000)).toEqual({ batches: [], last: 0 });
     for (let number = 0; number < 9; number++) await appender.append('new');
     expect(appender.known.number).toBe(9);

@@ -1,0 +1,157 @@
+/** The histories of rooms in Redis: a stream for each. What happens there is in `redis-scripts.ts`. */
+import type { Redis } from 'ioredis';
+import { realClock } from '../../clock.ts';
+import type { NewBatch, Place, StoredBatch, StoredRange, StoreLimits } from '../../rooms/stored/store.ts';
+import { type BrokerHistory, RefusedError } from './broker.ts';
+import { silent } from './link.ts';
+import { appendScript, probeScript, type RedisScript, readScript } from './redis-scripts.ts';
+import { readStoredPacket, storedHead } from './stored-packets.ts';
+import type { Subjects } from './subjects.ts';
+
+/** The most that is read at once because of a number of messages, in bytes. */
+const maxNewest = 8_388_608;
+/** A part of a history that takes longer will not come. */
+const silentMs = 5000;
+/** How many parts are read at a time: more would only wait for each other, and seem to be silent. */
+const readers = 4;
+
+/** See the top of the file. */
+export class RedisHistory implements BrokerHistory {
+  readonly #appending: Redis;
+  readonly #reading: Redis;
+  readonly #subjects: Subjects;
+  readonly #limits: StoreLimits;
+  readonly #longest: number;
+  readonly #silent: () => void;
+  #readersLeft = readers;
+  readonly #waiting: (() => void)[] = [];
+
+  /**
+   * Two connections, so that what is appended waits for no long reads.
+   *
+   * @param longest the longest packet that is passed on
+   * @param silent called when the connection for reading is as good as lost
+   */
+  constructor(
+    clients: readonly [Redis, Redis],
+    subjects: Subjects,
+    limits: StoreLimits,
+    longest: number,
+    silent: () => void,
+  ) {
+    [this.#appending, this.#reading] = clients;
+    this.#subjects = subjects;
+    this.#limits = limits;
+    this.#longest = longest;
+    this.#silent = silent;
+  }
+
+  /** Looks whether everything is allowed. @throws Error if not */
+  async probe(): Promise<void> {
+    await this.#run(this.#appending, probeScript, [this.#subjects.ofRoom('')]);
+  }
+
+  async append(batch: NewBatch, known: Place, isRepeated: boolean): Promise<StoredBatch> {
+    const { room, id, count, bytes } = batch;
+    const head = storedHead(batch);
+    if (head.length + bytes.length > this.#longest) throw new RefusedError('a batch is too long');
+    const { storedMessages, storedAge, storedBytes } = this.#limits;
+    const reply = await this.#run(this.#appending, appendScript, [
+      this.#subjects.nameOf(room),
+      this.#subjects.ofRoom(room),
+      head,
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      id,
+      count,
+      isRepeated ? 1 : 0,
+      known.id,
+      storedMessages,
+      storedAge,
+      storedBytes,
+    ]);
+    // Its caller has lost the connection long ago.
+    if (reply === null) throw new RefusedError('it was appended by a later attempt');
+    const [first, previous] = textsOf(reply);
+    if (previous === undefined) throw new RangeError('Redis has responded with something else');
+    return { ...batch, first: numberOf(first), previous: { id: previous, at: 0 }, at: 0 };
+  }
+
+  async read(
+    room: string,
+    from: { readonly after: Place } | { readonly newest: number },
+    maxBytes: number,
+  ): Promise<StoredRange> {
+    const { storedAge } = this.#limits;
+    const name = this.#subjects.nameOf(room);
+    const wanted =
+      'after' in from
+        ? ['after', from.after.number, maxBytes]
+        : ['newest', Math.max(1, from.newest), Math.max(maxBytes, maxNewest)];
+    const reply = await this.#inTurn(() => this.#run(this.#reading, readScript, [name, ...wanted, storedAge]));
+    if (!Array.isArray(reply)) throw new RangeError('Redis has responded with something else');
+    const [last, ...packets] = reply as Buffer[];
+    return { last: numberOf(String(last)), batches: packets.map((packet) => batchOf(room, packet)) };
+  }
+
+  /** @throws Error also if there is no reply in time */
+  async #inTurn<Reply>(read: () => Promise<Reply>): Promise<Reply> {
+    if (this.#readersLeft === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#readersLeft--;
+    const silence = Promise.withResolvers<never>();
+    const timer = realClock.deadline(silentMs, () => {
+      silence.reject(new Error(silent));
+      this.#silent();
+    });
+    try {
+      return await Promise.race([read(), silence.promise]);
+    } finally {
+      timer.cancel();
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#readersLeft++;
+    }
+  }
+
+  /** @throws RefusedError if Redis refuses it: then it has done nothing */
+  async #run(
+    client: Redis,
+    { sha, text }: RedisScript,
+    given: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
+    const key = this.#subjects.store;
+    try {
+      return await client.callBuffer('EVALSHA', sha, 1, key, ...given);
+    } catch (error) {
+      if (!isReply(error)) throw error;
+      if (!error.message.startsWith('NOSCRIPT')) throw new RefusedError(error.message);
+    }
+    try {
+      return await client.callBuffer('EVAL', text, 1, key, ...given);
+    } catch (error) {
+      throw isReply(error) ? new RefusedError(error.message) : error;
+    }
+  }
+}
+
+/** Whether Redis has responded with an error. Others come from the client: the connection is lost. */
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** @throws RangeError if it is none of the room */
+function batchOf(room: string, packet: unknown): StoredBatch {
+  if (!Buffer.isBuffer(packet)) throw new RangeError('Redis has responded with something else');
+  const batch = readStoredPacket(packet);
+  if (batch.room !== room) throw new RangeError(`a batch of another room: ${JSON.stringify(batch.room)}`);
+  return batch;
+}
+
+function textsOf(reply: unknown): (string | undefined)[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
+}
+
+function numberOf(text: string | undefined): number {
+  const number = /^\d{1,16}$/.test(text ?? '') ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) throw new RangeError('Redis has responded with something else');
+  return number;
+}
