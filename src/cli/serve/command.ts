@@ -68,7 +68,7 @@ export function serveCommand(): Command {
 
 /** Adds the limits, those of rooms and of the bus together with what else is about them. */
 function addLimits(command: Command): void {
-  const isOfRooms = (name: string) => /room|history|join/i.test(name);
+  const isOfRooms = (name: string) => /room|history|join|stored/i.test(name);
   const isOfBus = (name: string) => name.startsWith('bus');
   const isOther = (name: string) => !isOfRooms(name) && !isOfBus(name);
   addTable(command, 'Rooms:', partOf(serveLimits, isOfRooms));
