@@ -14,9 +14,9 @@ struct room_protocol {
   int is_websocket;
   const char *path;         // of a WebSocket
   const char *join;         // what a member sends first
-  const char *joined;       // how the answer to that ends
+  const char *joined;       // what is in the answer to that
   const char *hello;        // what a publisher sends first
-  const char *greeted;      // how the answer to that ends
+  const char *greeted;      // what is in the answer to that
   const char *publish;      // before and after the payload of a message that is sent
   const char *publish_end;
   const char *before;       // before and after the payload of a message that is received
@@ -97,14 +97,14 @@ static size_t text_frame(char *frame, const char *text, size_t length, int is_ma
   return at + length;
 }
 
-// Sends a text and waits until the answer ends with what is due.
+// Sends a text and waits for an answer that contains what is due. A member may receive a message right behind it.
 static void say(struct connection *c, const char *text, const char *due) {
   char frame[512], answer[8192];
-  size_t length = strlen(text), got = 0, due_length = strlen(due);
+  size_t length = strlen(text), got = 0;
   if (room->is_websocket) length = text_frame(frame, text, length, 1);
   else memcpy(frame, text, length);
   if (send(c->fd, frame, length, MSG_NOSIGNAL) != (ssize_t)length) die("send");
-  while (got < due_length || memcmp(answer + got - due_length, due, due_length)) {
+  while (!memmem(answer, got, due, strlen(due))) {
     if (got == sizeof answer) fail("too long an answer");
     ssize_t n = recv(c->fd, answer + got, sizeof answer - got, 0);
     if (n <= 0) fail("no answer to the greeting");
@@ -241,6 +241,13 @@ static void act_as_member(struct connection *c) {
   }
 }
 
+// Waits until each node knows that the other one has members, and discards what the clients of an earlier run have sent them.
+static void settle(struct member *members) {
+  usleep(100000);
+  for (int i = 0; i < connections; i++)
+    while (recv(members[i].c.fd, chunk, CHUNK, 0) > 0) continue;
+}
+
 static void no_block(struct connection *c, double at) {
   (void)c;
   (void)at;
@@ -284,8 +291,7 @@ static void in_room(void) {
     enter(&p->c, i, room->hello, room->greeted);
   }
   for (int i = 0; i < NODES; i++) orders[i].senders = calloc((size_t)publishers * depth, sizeof(int));
-  // Until each node knows that the other one has members.
-  if (other_port) usleep(100000);
+  if (other_port) settle(members);
   for (int i = 0; i < publishers; i++) publish_more(&all_publishers[i], now());
   run(NULL, 0, no_block);
   int silent = 0;
