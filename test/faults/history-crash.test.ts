@@ -6,10 +6,12 @@ import { openJournal } from '../../src/journal/sqlite.ts';
 import { Verification } from '../../src/journal/verify.ts';
 import { contentOf, expectChain, readAll, recording } from '../rooms/stored/conformance.ts';
 import { temporaryFolder } from '../support/files.ts';
-import { start } from '../support/process/command.ts';
+import { dial, type Peer } from '../support/peer.ts';
+import { serve, start } from '../support/process/command.ts';
 import { waitUntil } from '../support/process/process.ts';
 
 const program = new URL('./appending-program.ts', import.meta.url).pathname;
+const storingHandler = new URL('./storing-handler.ts', import.meta.url).pathname;
 const times = 4;
 
 /** Starts the program, and kills it at any moment. Returns what it has printed. */
@@ -63,4 +65,65 @@ test(`after kill -9, ${times} times, everything that was stored is there, once a
   for await (const step of verification.run()) void step;
   verification.close();
   expect(verification.problems).toEqual([]);
+});
+
+/** Resolves when the server has ended or broken the connection. */
+function over({ ended }: Peer): Promise<unknown> {
+  return ended.catch(() => undefined);
+}
+
+/** A member that returns with the position of the last message it has received. */
+class Member {
+  readonly texts: string[] = [];
+  /** Of its returns: whether nothing was missing. */
+  readonly recovered: string[] = [];
+  #position = '0';
+
+  /** Joins. Receives until the server is gone. */
+  async join(port: number): Promise<{ readonly gone: Promise<unknown> }> {
+    const peer = await dial(port);
+    await peer.send(`join ${this.#position}\n`);
+    const [, recovered = ''] = await peer.saw(/^joined (\w+) \d+$/m);
+    this.recovered.push(recovered);
+    const gone = over(peer).then(() => {
+      // A line that the end has cut was not received.
+      for (const line of peer.text.split('\n').slice(0, -1)) {
+        const [position = '', text = ''] = line.split(' ');
+        if (position === 'joined') continue;
+        this.#position = position;
+        this.texts.push(text);
+      }
+    });
+    return { gone };
+  }
+}
+
+test('members of a server that is killed three times have everything, once and in order', async () => {
+  const file = join(temporaryFolder(), 'rooms.journal');
+  const members = [new Member(), new Member(), new Member()];
+  const stored: string[] = [];
+  for (let run = 0; run < 4; run++) {
+    const server = await serve(['--quiet', '--journal', file, '--journal-durability', 'normal', storingHandler]);
+    const joined = await Promise.all(members.map((member) => member.join(server.port)));
+    const source = await dial(server.port);
+    await source.send(Array.from({ length: 60 }, (_, index) => `store ${run}-${index}\n`).join(''));
+    if (run < 3) await source.saw(new RegExp(`^stored ${run}-${10 + run * 7} `, 'm'));
+    else await source.saw(/^stored 3-59 /m);
+    // The last one ends as servers usually do: members have what was stored by then.
+    await server.stop(run < 3 ? 'SIGKILL' : 'SIGTERM');
+    await over(source);
+    await Promise.all(joined.map(({ gone }) => gone));
+    stored.push(...[...source.text.matchAll(/^stored (\S+) \S+$/gm)].map(([, text = '']) => text));
+  }
+  const { texts } = members[0] as Member;
+  expect(new Set(texts).size).toBe(texts.length);
+  expect(stored.filter((text) => !texts.includes(text))).toEqual([]);
+  for (let run = 0; run < 4; run++) {
+    const own = texts.filter((text) => text.startsWith(`${run}-`));
+    expect(own).toEqual(own.map((_, index) => `${run}-${index}`));
+  }
+  for (const member of members) {
+    expect(member.texts).toEqual(texts);
+    expect(member.recovered).toEqual(['true', 'true', 'true', 'true']);
+  }
 });
