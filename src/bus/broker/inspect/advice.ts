@@ -42,11 +42,11 @@ function ofReplication({ isReplica }: RedisFacts): string[] {
 }
 
 function ofEviction({ evictionPolicy, memoryLimit }: RedisFacts): string[] {
-  if (!evictionPolicy?.startsWith('allkeys-')) return [];
+  if (evictionPolicy === null || evictionPolicy === 'noeviction') return [];
+  // With storedAge histories expire, and this is what the other policies delete.
+  const what = evictionPolicy.startsWith('allkeys-') ? 'the histories of rooms' : 'histories of rooms that expire';
   const when = memoryLimit === 'none' ? 'once maxmemory is set and reached' : 'when its memory is full';
-  return [
-    `its eviction policy ${evictionPolicy} deletes the histories of rooms ${when}: use maxmemory-policy noeviction`,
-  ];
+  return [`its eviction policy ${evictionPolicy} deletes ${what} ${when}: use maxmemory-policy noeviction`];
 }
 
 function ofSubscriberLimit({ subscriberLimit, maxValue }: RedisFacts): string[] {
