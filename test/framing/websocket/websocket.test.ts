@@ -9,7 +9,7 @@ import type { Masking } from '../../../src/framing/websocket/decoder.ts';
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../../src/framing/websocket.ts';
 import { anyChunking, cut } from '../chunking.ts';
 
-fc.configureGlobal({ numRuns: 200 });
+fc.configureGlobal({ numRuns: process.versions.bun ? 70 : 200 });
 // Other files run in the same process.
 afterAll(() => fc.resetConfigureGlobal());
 
