@@ -73,7 +73,7 @@ tmux('a server that reads late gets the whole paste', async () => {
 tmux('Ctrl-C discards pasted lines that wait for a server that does not read, and says how many', async () => {
   const { address } = await echo(new Promise(() => undefined));
   const terminal = await connectTo(address);
-  terminal.paste(linesOf(4000, 5000));
+  terminal.paste(linesOf(2000, 5000));
   terminal.press('C-c');
   await terminal.sees(/\n\d+ lines not sent\n>$/);
   terminal.press('C-c');
