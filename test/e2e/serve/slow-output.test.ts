@@ -72,6 +72,8 @@ tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
   await terminal.sees(/Ctrl-C stops it/);
   terminal.press('C-s');
+  // tmux has passed it on when it answers again.
+  terminal.screen();
   await exchangeMany(Number(port));
   const late = await dial(Number(port));
   await late.ask('asked while it was stopped');

@@ -1,5 +1,8 @@
 /** A journal with three recorded sessions, for the tests of `yodel journal` and `yodel replay`. */
 import { join } from 'node:path';
+import { expect } from 'vitest';
+import { readJournal } from '../../../src/journal/reader.ts';
+import { eventually } from '../../support/eventually.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 import { type RunningServer, serve } from '../../support/process/command.ts';
@@ -14,5 +17,10 @@ export async function recorded(...flags: string[]): Promise<{ file: string; serv
     client.end();
     await client.ended;
   }
+  // Replies are recorded a moment after they were sent.
+  const reader = readJournal(file);
+  const messages = flags.includes('--journal-replies') ? 10 : 5;
+  await eventually(async () => expect((await reader.stats()).messages).toBe(messages));
+  await reader.close();
   return { file, server };
 }
