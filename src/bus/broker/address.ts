@@ -77,7 +77,7 @@ function credentialsOf(kind: BrokerAddress['kind'], url: URL, file: string | und
   const none = { user: undefined, password: undefined, token: undefined, credentials: undefined };
   if (file?.includes('-----BEGIN NATS USER JWT-----')) return { ...none, credentials: file };
   const given = file ?? (url.password === '' ? url.username : `${url.username}:${url.password}`);
-  const decoded = file === undefined ? decodeURIComponent : (text: string) => text;
+  const decoded = file === undefined ? decode : (text: string) => text;
   if (given === '') return none;
   const colon = given.indexOf(':');
   if (colon >= 0) {
@@ -86,6 +86,17 @@ function credentialsOf(kind: BrokerAddress['kind'], url: URL, file: string | und
   }
   // A single word is a token of NATS, and a password of Redis.
   return kind === 'nats' ? { ...none, token: decoded(given) } : { ...none, password: decoded(given) };
+}
+
+/** What has a meaning in an address is written as %HH. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    const reason =
+      'the user or password in the address of the bus has a % that is not followed by two hexadecimal digits';
+    throw new YodelError('YODEL_INVALID_ADDRESS', `${reason}; it is written %25`);
+  }
 }
 
 function databaseOf(path: string): number | undefined {

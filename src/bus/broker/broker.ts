@@ -20,7 +20,8 @@ export interface Broker {
 export interface BrokerConnection {
   /** The longest packet that the broker takes, in bytes. */
   readonly maxPacket: number;
-  subscribe(subjects: readonly string[]): void;
+  /** Resolves when what others publish comes here, if they learn of it by what is published later. */
+  subscribe(subjects: readonly string[]): Promise<void>;
   unsubscribe(subjects: readonly string[]): void;
   /** Packets are passed on in this order, also those of different subjects. */
   publish(subject: string, packet: Buffer): void;

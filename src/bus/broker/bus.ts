@@ -52,6 +52,7 @@ const mostRefused = 10;
 /** See the top of the file. */
 export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner {
   readonly followed = new Map<string, Follow>();
+  readonly announced = new Map<string, Follow>();
   receiver!: BusReceiver;
   readonly store: BrokerStore;
   readonly #clock: Clock;
@@ -100,7 +101,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   /** @throws YodelError `YODEL_BUS_UNAVAILABLE` if it is required, and there is no connection within 5 s */
   async start(receiver: BusReceiver): Promise<void> {
     this.receiver = receiver;
-    for (const subject of [this.#subjects.nodes, this.#subjects.ofNode(receiver.node)]) this.#link.subscribe(subject);
+    for (const subject of [this.#subjects.nodes, this.#subjects.ofNode(receiver.node)])
+      void this.#link.subscribe(subject);
     const late = Promise.withResolvers<void>();
     const timer = this.#clock.after(startMs, late.resolve);
     await Promise.race([this.#link.start(), late.promise]);
@@ -115,13 +117,21 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   }
 
   follow(room: string): void {
-    this.followed.set(room, ++this.#follows);
-    this.#link.subscribe(this.#subjects.ofRoom(room));
+    const follows = ++this.#follows;
+    this.followed.set(room, follows);
+    // Others are told once what they send arrives, and their numbers count from then on.
+    void this.#link.subscribe(this.#subjects.ofRoom(room)).then(() => this.#subscribed(room, follows));
+  }
+
+  #subscribed(room: string, follows: Follow): void {
+    if (!this.#link.isConnected || this.followed.get(room) !== follows) return;
+    this.announced.set(room, follows);
     this.#states.tellSoon(room);
   }
 
   unfollow(room: string): void {
     this.followed.delete(room);
+    this.announced.delete(room);
     this.#link.unsubscribe(this.#subjects.ofRoom(room));
     this.#states.tellSoon(room);
   }
@@ -170,6 +180,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   }
 
   connected(): void {
+    for (const [room, follows] of this.followed) this.announced.set(room, follows);
     this.#learnsUntil = this.#clock.now() + greetingMs;
     this.#states.tellAll();
     this.#reason = undefined;

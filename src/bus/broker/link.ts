@@ -112,9 +112,10 @@ export class BrokerLink {
     return this.#connect();
   }
 
-  subscribe(subject: string): void {
+  /** Resolves when it is in effect, if there is a connection. */
+  async subscribe(subject: string): Promise<void> {
     this.#subjects.add(subject);
-    (this.#connection ?? this.#opening)?.subscribe([subject]);
+    await (this.#connection ?? this.#opening)?.subscribe([subject]);
   }
 
   unsubscribe(subject: string): void {
@@ -198,7 +199,7 @@ export class BrokerLink {
     });
     this.#opening = connection;
     const subjects = [...this.#subjects];
-    for (let at = 0; at < subjects.length; at += portion) connection.subscribe(subjects.slice(at, at + portion));
+    for (let at = 0; at < subjects.length; at += portion) void connection.subscribe(subjects.slice(at, at + portion));
     try {
       await connection.roundTrip();
     } catch (error) {

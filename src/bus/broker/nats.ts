@@ -7,14 +7,15 @@ import { NatsHistory } from './nats-history.ts';
 import { NatsRequests } from './nats-requests.ts';
 import { NatsStream } from './nats-stream.ts';
 import { NatsTurns } from './nats-turns.ts';
+import { closedAtOnce, reasonOf } from './reasons.ts';
 import type { Subjects } from './subjects.ts';
 
 type Library = typeof import('@nats-io/transport-node');
 
-/** What a packet takes besides its bytes. */
-const overhead = 1024;
-/** With less, little of a packet would be left for messages. */
-const smallestPayload = 2 * overhead;
+/** A server can be configured to take only less. Then pieces would be hardly longer than their heads. */
+const leastMaxPayload = 512;
+/** The headers of what is stored, which count. */
+const headers = 1024;
 
 /** See the top of the file. */
 export class NatsBroker implements Broker {
@@ -30,10 +31,10 @@ export class NatsBroker implements Broker {
 
   async connect(receiver: BrokerReceiver): Promise<BrokerConnection> {
     const connection = await this.open();
-    const { max_payload: longest = smallestPayload } = connection.info ?? {};
-    if (longest >= smallestPayload) return new NatsBrokerConnection(connection, this.#library, receiver);
+    const { max_payload: longest = leastMaxPayload } = connection.info ?? {};
+    if (longest >= leastMaxPayload) return new NatsBrokerConnection(connection, this.#library, this.#address, receiver);
     await connection.close();
-    throw new Error(`its max_payload is ${longest} bytes, and at least ${smallestPayload} are needed`);
+    throw new Error(`its max_payload is ${longest} bytes; a bus needs at least ${leastMaxPayload}`);
   }
 
   /** A connection of the client library. @throws Error with a message that says why there is none */
@@ -45,7 +46,7 @@ export class NatsBroker implements Broker {
       ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(credentials)) }),
       ...options,
     }).catch((error: Error) => {
-      throw error.name === 'TimeoutError' ? new Error(`it has not responded for ${connectMs / 1000} s`) : error;
+      throw new Error(reasonOf(error, this.#address, true));
     });
   }
 }
@@ -79,19 +80,20 @@ class NatsBrokerConnection implements BrokerConnection {
   readonly #subscriptions = new Map<string, Subscription>();
   #isOpen = true;
 
-  constructor(connection: NatsConnection, library: Library, receiver: BrokerReceiver) {
+  constructor(connection: NatsConnection, library: Library, address: BrokerAddress, receiver: BrokerReceiver) {
     this.#connection = connection;
     this.#library = library;
     this.#receiver = receiver;
     void this.#watch();
-    void connection.closed().then((error) => this.#closed(error ? error.message : 'it closed the connection'));
+    void connection.closed().then((error) => this.#closed(reasonOf(error ?? new Error(closedAtOnce), address, false)));
   }
 
   get maxPacket(): number {
-    return (this.#connection.info?.max_payload ?? 65_536) - overhead;
+    return this.#connection.info?.max_payload ?? leastMaxPayload;
   }
 
-  subscribe(subjects: readonly string[]): void {
+  /** What is published after that is passed on after it is in effect. */
+  async subscribe(subjects: readonly string[]): Promise<void> {
     if (!this.#isOpen) return;
     for (const subject of subjects) this.#subscriptions.set(subject, this.#subscribe(subject));
   }
@@ -126,7 +128,7 @@ class NatsBrokerConnection implements BrokerConnection {
         if (!error) turns.asked(message.string());
       },
     });
-    return new NatsHistory(stream, turns, () => this.maxPacket);
+    return new NatsHistory(stream, turns, () => this.maxPacket - headers);
   }
 
   async close(): Promise<void> {

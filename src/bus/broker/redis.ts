@@ -5,11 +5,15 @@ import type { StoreLimits } from '../../rooms/stored/store.ts';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
 import { silent } from './link.ts';
+import { closedAtOnce, reasonOf } from './reasons.ts';
 import { RedisHistory } from './redis-history.ts';
 import type { Subjects } from './subjects.ts';
 
-/** Redis takes up to 512 MB. Longer packets would delay others that use the same server. */
-const maxPacket = 1_048_576;
+/**
+ * Redis takes up to 512 MB. Longer packets would delay others that use the same server. Its limits for commands can be set to 1 MiB,
+ * with all that a command has besides the packet.
+ */
+const maxPacket = 1_000_000;
 
 /** See the top of the file. */
 export class RedisBroker implements Broker {
@@ -24,7 +28,7 @@ export class RedisBroker implements Broker {
   }
 
   async connect(receiver: BrokerReceiver): Promise<BrokerConnection> {
-    const connection = new RedisConnection(receiver, () => this.client());
+    const connection = new RedisConnection(this.#address, receiver, () => this.client());
     await connection.open();
     return connection;
   }
@@ -34,7 +38,10 @@ export class RedisBroker implements Broker {
     const { Redis } = this.#library;
     const nobody = { user: undefined, password: undefined };
     const options = redisOptions(isAnonymous ? { ...this.#address, ...nobody } : this.#address);
-    return new Redis(isAnonymous ? { ...options, enableReadyCheck: false } : options);
+    const client = new Redis(isAnonymous ? { ...options, enableReadyCheck: false } : options);
+    // The library listens only to the first error of a stream; a failed TLS handshake may have two.
+    client.on('connecting', () => setImmediate(() => client.stream?.on('error', () => undefined)));
+    return client;
   }
 }
 
@@ -71,6 +78,7 @@ function serverNameOf(host: string): { readonly servername?: string } {
  */
 class RedisConnection implements BrokerConnection {
   readonly maxPacket = maxPacket;
+  readonly #address: BrokerAddress;
   readonly #receiver: BrokerReceiver;
   readonly #publisher: Redis;
   readonly #subscriber: Redis;
@@ -82,7 +90,8 @@ class RedisConnection implements BrokerConnection {
   /** Something was published in this turn. */
   #isJoining = false;
 
-  constructor(receiver: BrokerReceiver, create: () => Redis) {
+  constructor(address: BrokerAddress, receiver: BrokerReceiver, create: () => Redis) {
+    this.#address = address;
     this.#receiver = receiver;
     this.#create = create;
     this.#publisher = create();
@@ -101,16 +110,16 @@ class RedisConnection implements BrokerConnection {
     }
   }
 
-  subscribe(subjects: readonly string[]): void {
-    if (subjects.length > 0) this.#report(this.#subscriber.subscribe(...subjects));
+  async subscribe(subjects: readonly string[]): Promise<void> {
+    if (subjects.length > 0) await this.#report(this.#subscriber.subscribe(...subjects));
   }
 
   unsubscribe(subjects: readonly string[]): void {
-    if (subjects.length > 0) this.#report(this.#subscriber.unsubscribe(...subjects));
+    if (subjects.length > 0) void this.#report(this.#subscriber.unsubscribe(...subjects));
   }
 
   publish(subject: string, packet: Buffer): void {
-    this.#report(this.#publisher.publish(subject, packet));
+    void this.#report(this.#publisher.publish(subject, packet));
     if (!this.#isJoining) this.#joinWrites();
   }
 
@@ -145,24 +154,26 @@ class RedisConnection implements BrokerConnection {
 
   /** @throws Error that says why there is no connection */
   async #connect(client: Redis): Promise<void> {
-    let reason: string | undefined;
+    // What was first says more than what follows from it.
+    let failure: Error | undefined;
     client.on('error', (error: Error) => {
-      reason = error.message;
+      failure ??= error;
     });
     this.#clients.add(client);
     try {
       await client.connect();
     } catch (error) {
-      throw new Error(reason ?? (error as Error).message);
+      throw new Error(reasonOf(failure ?? (error as Error), this.#address, true));
     }
     client.on('close', () => {
-      if (this.#clients.has(client)) this.#closed(reason);
+      if (this.#clients.has(client)) this.#closed(reasonOf(failure ?? new Error(closedAtOnce), this.#address, false));
     });
   }
 
   #disconnect(client: Redis): void {
     this.#clients.delete(client);
     client.disconnect();
+    client.stream?.destroy();
   }
 
   /**
@@ -179,15 +190,17 @@ class RedisConnection implements BrokerConnection {
     });
   }
 
-  #report(command: Promise<unknown>): void {
-    command.catch((error: Error) => {
+  async #report(command: Promise<unknown>): Promise<void> {
+    try {
+      await command;
+    } catch (error) {
       // The client refuses commands shortly before it reports the loss of a connection.
       const isLost = [this.#publisher, this.#subscriber].some(({ status }) => status !== 'ready');
-      if (this.#isOpen && !isLost) this.#receiver.refused(error.message);
-    });
+      if (this.#isOpen && !isLost) this.#receiver.refused((error as Error).message);
+    }
   }
 
-  #closed(reason = 'it closed the connection'): void {
+  #closed(reason = closedAtOnce): void {
     if (!this.#isOpen) return;
     this.abort();
     this.#receiver.closed(reason);

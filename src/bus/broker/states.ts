@@ -7,8 +7,8 @@ import { type Follow, type NodeRoom, type NodeState, roomSize, statePacket } fro
 export interface StatesOwner {
   readonly receiver: BusReceiver;
   readonly isConnected: boolean;
-  /** The rooms that this node follows. */
-  readonly followed: ReadonlyMap<string, Follow>;
+  /** The rooms that this node follows, if what is sent there arrives. */
+  readonly announced: ReadonlyMap<string, Follow>;
   /** @returns whether there was a connection, and space */
   publishState(packet: Buffer): boolean;
 }
@@ -98,8 +98,8 @@ export class States {
     if (!this.#owner.isConnected) return;
     const asks = this.#asks;
     this.#asks = false;
-    const { followed, receiver } = this.#owner;
-    const portions = portionsOf(this.#statesOf(new Set([...followed.keys(), ...receiver.numbered()])));
+    const { announced, receiver } = this.#owner;
+    const portions = portionsOf(this.#statesOf(new Set([...announced.keys(), ...receiver.numbered()])));
     let bytes = 0;
     for (const [part, portion] of portions.entries()) {
       bytes += this.#send({ asks: asks && part === 0, full: { part, parts: portions.length }, rooms: portion });
@@ -108,7 +108,7 @@ export class States {
   }
 
   #statesOf(rooms: ReadonlySet<string>): Map<string, NodeRoom> {
-    const { followed, receiver } = this.#owner;
+    const { announced, receiver } = this.#owner;
     const state = (room: string) => {
       const { last, sentAt = 0, size } = receiver.stateOf(room);
       // Those that follow the room are told by themselves where it begins, before something is sent there.
@@ -116,7 +116,7 @@ export class States {
         last: sentAt > 0 ? last : 0,
         sentAt,
         size,
-        follows: followed.get(room) ?? 0,
+        follows: announced.get(room) ?? 0,
         names: receiver.namesOf(room),
       };
     };

@@ -14,7 +14,7 @@ async function connect() {
   const waiting: number[] = [];
   const connection: BrokerConnection = {
     maxPacket: 1_048_576,
-    subscribe: () => undefined,
+    subscribe: async () => undefined,
     unsubscribe: () => undefined,
     publish: (_subject, packet) => void published.push(packet),
     roundTrip: () => new Promise((resolve) => asked.push(resolve)),

@@ -11,6 +11,8 @@ export class MemoryBroker implements Broker {
   isStopped = false;
   /** Whether it still reads what was published over a connection that has ended, perhaps after what came over a newer one. */
   readsRest = false;
+  /** By how many turns of the event loop subscriptions are later than what is published then: they have a connection of their own. */
+  subscribesAfter = 0;
   /** Which deliveries are lost. */
   loses: (subject: string) => boolean = () => false;
   #waiting: (() => void)[] = [];
@@ -66,6 +68,7 @@ class MemoryConnection implements BrokerConnection {
   #isOpen = true;
   /** What it was given is done in this order. */
   #last: Promise<void> = Promise.resolve();
+  #lastSubscribed: Promise<void> = Promise.resolve();
 
   constructor(broker: MemoryBroker, receiver: BrokerReceiver) {
     this.#broker = broker;
@@ -76,12 +79,12 @@ class MemoryConnection implements BrokerConnection {
     return this.#broker.maxPacket;
   }
 
-  subscribe(subjects: readonly string[]): void {
-    void this.#then(() => subjects.forEach((subject) => void this.subjects.add(subject)));
+  subscribe(subjects: readonly string[]): Promise<void> {
+    return this.#thenSubscribed(() => subjects.forEach((subject) => void this.subjects.add(subject)));
   }
 
   unsubscribe(subjects: readonly string[]): void {
-    void this.#then(() => subjects.forEach((subject) => void this.subjects.delete(subject)));
+    void this.#thenSubscribed(() => subjects.forEach((subject) => void this.subjects.delete(subject)));
   }
 
   publish(subject: string, packet: Buffer): void {
@@ -93,7 +96,7 @@ class MemoryConnection implements BrokerConnection {
   }
 
   async roundTrip(): Promise<void> {
-    await this.#then(() => undefined);
+    await Promise.all([this.#then(() => undefined), this.#lastSubscribed]);
     if (!this.#isOpen) throw new Error('closed');
   }
 
@@ -114,6 +117,15 @@ class MemoryConnection implements BrokerConnection {
   lose(): void {
     this.abort();
     this.receiver.closed('it closed the connection');
+  }
+
+  #thenSubscribed(run: () => void): Promise<void> {
+    this.#lastSubscribed = this.#lastSubscribed.then(async () => {
+      await this.#broker.turn();
+      for (let turn = 0; turn < this.#broker.subscribesAfter; turn++) await new Promise(setImmediate);
+      if (this.#isOpen) run();
+    });
+    return this.#lastSubscribed;
   }
 
   #then(run: () => void, evenIfClosed = () => false): Promise<void> {

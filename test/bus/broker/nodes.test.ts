@@ -49,6 +49,20 @@ describe('nodes', () => {
     expect(one.texts).toEqual([]);
   });
 
+  it('are members for others once what is sent to them arrives, not before', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    broker.subscribesAfter = 3;
+    two.join('a');
+    for (let turn = 0; turn < 8; turn++) {
+      await new Promise(setImmediate);
+      if (one.bridge.remoteSizeOf('a') > 0) one.send('a', `${turn}`);
+    }
+    await clock.advance(1100);
+    expect(two.texts.length).toBeGreaterThan(0);
+    expect(two.missed).toBe(0);
+  });
+
   it('that start later learn the sizes and names of rooms', async () => {
     const { nodes, clock, broker } = await start(1);
     const [one] = nodes as [Node];
@@ -334,6 +348,7 @@ describe('whatever happens to the broker', () => {
         else if (action === 'die') {
           broker.isDown = random() < 0.3;
           broker.readsRest = random() < 0.5;
+          broker.subscribesAfter = between(random, 0, 3);
           broker.die();
         } else if (action === 'up') broker.isDown = false;
         else if (action === 'lose') {
