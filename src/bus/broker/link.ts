@@ -41,9 +41,11 @@ const silentMs = 5000;
 /** Why it is away then. */
 export const silent = `it has not responded for ${silentMs / 1000} s`;
 const noConnection = 'there is no connection';
-/** The pause before another attempt to connect. It doubles with each. */
+/** The time between two attempts to connect, and the least pause. It doubles with each. */
 const minRetryMs = 100;
 const maxRetryMs = 800;
+/** After a connection that has lasted this long, it begins anew. One that is lost soon is not tried again all the time. */
+const lastsMs = 1000;
 /** Subjects are subscribed to in portions, each one command. */
 const portion = 1000;
 
@@ -79,6 +81,7 @@ export class BrokerLink {
   #timerMs = Number.POSITIVE_INFINITY;
   #silence: Timer | undefined;
   #retryMs = minRetryMs;
+  #attemptAt = 0;
   #hasConnected = false;
   #isClosed = false;
 
@@ -170,6 +173,7 @@ export class BrokerLink {
   }
 
   async #connect(): Promise<void> {
+    this.#attemptAt = this.#clock.now();
     const silence = Promise.withResolvers<never>();
     const timer = this.#clock.deadline(silentMs, () => silence.reject(new Error(silent)));
     const opened = this.#open();
@@ -217,7 +221,6 @@ export class BrokerLink {
     this.#published = 0;
     this.#taken = 0;
     this.#isUnderWay = false;
-    this.#retryMs = minRetryMs;
     this.#owner.connected();
     this.#roundTripSoon();
   }
@@ -233,6 +236,7 @@ export class BrokerLink {
     this.#connection = undefined;
     this.counters.isConnected = false;
     this.#silence?.cancel();
+    if (this.#clock.now() - this.#attemptAt >= lastsMs) this.#retryMs = minRetryMs;
     this.#retry(reason);
     this.#published = this.#taken;
     this.#look();
@@ -240,7 +244,8 @@ export class BrokerLink {
 
   #retry(reason: string): void {
     if (this.#isClosed) return;
-    this.#after(this.#retryMs, () => void this.#connect());
+    const took = this.#clock.now() - this.#attemptAt;
+    this.#after(Math.max(minRetryMs, this.#retryMs - took), () => void this.#connect());
     this.#retryMs = Math.min(maxRetryMs, this.#retryMs * 2);
     this.#owner.disconnected(reason);
   }

@@ -1,6 +1,6 @@
 /** The connection to a broker: how often it asks the broker what it has taken. */
 import { expect, it } from 'vitest';
-import type { BrokerConnection } from '../../../src/bus/broker/broker.ts';
+import type { BrokerConnection, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
 import { BrokerLink, type BrokerLinkOwner } from '../../../src/bus/broker/link.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 
@@ -82,4 +82,56 @@ it('refuses what is too much, but not because of a little that the broker may ha
   asked.shift()?.();
   await settled();
   expect(publish(1)).toBe(true);
+});
+
+/** How often a link connects to this broker in 20 s, and what it reports. */
+async function attempts(connectTo: (receiver: BrokerReceiver, clock: FakeClock) => Promise<BrokerConnection>) {
+  const clock = new FakeClock();
+  const reported: string[] = [];
+  let count = 0;
+  const owner: BrokerLinkOwner = {
+    limit,
+    connected: () => void reported.push('connected'),
+    disconnected: (reason) => void reported.push(reason),
+    received: () => undefined,
+    refused: () => undefined,
+    fullnessChanged: () => undefined,
+    waiting: () => undefined,
+  };
+  const connect = (receiver: BrokerReceiver) => {
+    count++;
+    return connectTo(receiver, clock);
+  };
+  const link = new BrokerLink({ name: 'a broker', connect }, owner, clock);
+  void link.start();
+  for (let step = 0; step < 200; step++) await clock.advance(100);
+  await link.close();
+  return { count, reported };
+}
+
+it('a broker that does not answer is tried at least once in 2 s and a bit, which is what an attempt takes', async () => {
+  const { count } = await attempts(async (_receiver, clock) => {
+    await new Promise<void>((resolve) => clock.after(2000, resolve));
+    throw new Error('no answer');
+  });
+  expect(count).toBeGreaterThanOrEqual(9);
+});
+
+it('a broker that takes connections and loses them at once is tried about once a second, which is reported', async () => {
+  const { count, reported } = await attempts(async (receiver) => {
+    setImmediate(() => setImmediate(() => receiver.closed('cut')));
+    return {
+      maxPacket: 1,
+      subscribe: async () => undefined,
+      unsubscribe: () => undefined,
+      publish: () => undefined,
+      roundTrip: async () => undefined,
+      openHistory: () => Promise.reject(new Error('there is none')),
+      close: async () => undefined,
+      abort: () => undefined,
+    };
+  });
+  expect(count).toBeGreaterThanOrEqual(20);
+  expect(count).toBeLessThanOrEqual(30);
+  expect(reported).toHaveLength(2 * count);
 });

@@ -29,7 +29,9 @@ const keeping = {
   nats: (folder: string) => ['-js', '-sd', folder],
 };
 
-export const kinds: readonly ('redis' | 'nats')[] = ['redis', 'nats'];
+export type Kind = keyof typeof programs;
+
+export const kinds: readonly Kind[] = ['redis', 'nats'];
 
 /** A broker that can be killed and started again. */
 export class BrokerProgram {
