@@ -28,17 +28,22 @@ export interface TwoHosts {
 }
 
 const link = new URL('./link.py', import.meta.url).pathname;
-const install = 'apt-get install iproute2 nftables python3';
+const packages = ['iproute2', 'nftables', 'python3'];
 
 /**
  * `test`, for tests that need two hosts. It is skipped, with the reason, where this machine does not allow namespaces or TUN devices,
  * which no package could change. In CI a missing program fails it.
+ *
+ * @param more other programs that it needs, which are packages of the same names
  */
-export function testWithTwoHosts(name: string, run: () => Promise<void>): void {
-  const missing = ['ip', 'nft', 'nsenter', 'unshare', 'python3'].filter(
+export function testWithTwoHosts(name: string, run: () => Promise<void>, more: readonly string[] = []): void {
+  const missing = ['ip', 'nft', 'nsenter', 'unshare', 'python3', ...more].filter(
     (program) => spawnSync('sh', ['-c', `command -v ${program}`], { env: environment }).status !== 0,
   );
-  const reason = missing.length > 0 ? `no ${missing.join(' and ')}: ${install}` : whyNoHosts();
+  const reason =
+    missing.length > 0
+      ? `no ${missing.join(' and ')}: apt-get install ${[...packages, ...more].join(' ')}`
+      : whyNoHosts();
   test(name, async ({ skip }) => {
     if (missing.length > 0 && process.env.CI) throw new Error(reason);
     if (reason !== undefined) skip(reason);
