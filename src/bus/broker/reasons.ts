@@ -26,7 +26,7 @@ function ofCertificate({ code = '', message }: Failure): string | undefined {
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';
   if (code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid yet';
   if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID') return undefined;
-  return `its certificate is for another host: ${message.replace(/^.*altnames: /, '')}`;
+  return `its certificate is for another host: ${message.replace(/^Hostname\/IP does not match certificate's altnames: /, '')}`;
 }
 
 const where = 'in the address of the bus, or its credentials';
@@ -48,7 +48,7 @@ function ofAnswer({ code, message }: Failure, { kind, tls }: BrokerAddress): str
     : `if it has TLS, the address begins with ${secure}`;
   if (message === "server does not support 'tls'") return `it has no TLS; then the address begins with ${plain}`;
   if (code === 'ETIMEDOUT' || /^(timeout|connect ETIMEDOUT)$/.test(message))
-    return `it has not answered within ${connectMs / 1000} s; ${otherScheme}`;
+    return `it has not responded for ${connectMs / 1000} s${tls ? `; ${otherScheme}` : ''}`;
   if (code === 'ECONNRESET' || message === closedAtOnce) return `${closedAtOnce}; ${otherScheme}`;
   if (/^Unknown RESP type|^unexpected response/.test(message)) return `it does not answer like ${names[kind]}`;
   if (code?.startsWith('ERR_SSL')) return `the TLS handshake failed (${code}); ${otherScheme}`;

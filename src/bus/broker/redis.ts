@@ -33,6 +33,11 @@ export class RedisBroker implements Broker {
     return connection;
   }
 
+  /** Why a client of {@link client} could not connect, in words that say what to do. */
+  explained(error: Error): Error {
+    return new Error(reasonOf(error, this.#address, true));
+  }
+
   /** A client that has not connected yet. @param isAnonymous whether it gives no credentials */
   client({ isAnonymous = false }: { readonly isAnonymous?: boolean } = {}): Redis {
     const { Redis } = this.#library;

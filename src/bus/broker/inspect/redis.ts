@@ -18,7 +18,7 @@ export async function inspectRedis(broker: RedisBroker, subject: string): Promis
   const lost = failureOf(client);
   try {
     await within(stepMs, Promise.race([client.connect(), lost]), silent).catch((error) => {
-      throw unavailable(broker.name, error);
+      throw unavailable(broker.name, broker.explained(error));
     });
     const reader = new Reader(client);
     const facts = await within(stepMs, readFacts(reader), silent).catch((error) => {
