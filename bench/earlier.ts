@@ -24,6 +24,8 @@ export function addToEarlier(folder: string, results: Results): Results {
   const tables = [...earlier.tables.filter(({ workload }) => !isNew(workload.name)), ...added];
   return {
     ...earlier,
+    // Those of programs that took no part in the earlier run.
+    versions: { ...results.versions, ...earlier.versions },
     // An earlier run may not have this setting.
     settings: { ...earlier.settings, maxBackgroundClients: results.settings.maxBackgroundClients },
     leftOut: earlier.leftOut.flatMap(found),

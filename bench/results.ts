@@ -188,10 +188,13 @@ function renderTable({ workload, rows, absent, measured }: Table, settings: Resu
     drive: `\`yodel bench\` and [load.c](../load/load.c) in turn, all driving the same C server. ${latencies} `,
     background: `${describeBackground(workload, settings)} Latencies with them are shown as multiples of those without them, from the same server in the same slice. `,
   }[workload.mode as string];
+  const processor = workload.processorTime
+    ? 'The processor time is that of the server, or of both nodes, and that of the engine between them, as shares of the core. '
+    : '';
   const missing = absent.map(({ title, reason }) => `${title} (${reason})`).join(', ');
   return `## ${workload.title}
 
-${measured === undefined ? '' : `Added later: ${measured}. `}${how ?? ''}${workload.better === 'more' ? 'More is better.' : 'Less is better.'}
+${measured === undefined ? '' : `Added later: ${measured}. `}${how ?? ''}${processor}${workload.better === 'more' ? 'More is better.' : 'Less is better.'}
 
 ${table}
 ${missing && `\nNot measured: ${missing}.\n`}`;
