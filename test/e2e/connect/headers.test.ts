@@ -59,7 +59,8 @@ test('connect in a pipe keeps headers, or sets them, and records them', async ()
   const input = Buffer.from('00070002' + '6869', 'hex');
   const kept = await outcome(['connect', server.address, ...framing, '--record', file], input);
   expect(kept.text).toBe(input.toString('latin1'));
-  expect(recordedText(file)).toContain('@framing length:2,offset=2\n>h 00 07 | hi\n@close\n<h 00 07 | hi\n');
+  // The reply may come before the end of the input.
+  expect(recordedText(file)).toMatch(/@framing length:2,offset=2\n>h 00 07 \| hi\n(?:@close\n)?<h 00 07 \| hi\n/);
   const set = await outcome(['connect', server.address, ...framing, '--header', '09 09'], input);
   expect(set.text).toBe('\t\t\0\x02hi');
 });
