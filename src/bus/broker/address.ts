@@ -75,7 +75,8 @@ type Credentials = Pick<BrokerAddress, 'user' | 'password' | 'token' | 'credenti
 
 function credentialsOf(kind: BrokerAddress['kind'], url: URL, file: string | undefined): Credentials {
   const none = { user: undefined, password: undefined, token: undefined, credentials: undefined };
-  if (file?.includes('-----BEGIN NATS USER JWT-----')) return { ...none, credentials: file };
+  // The client library wants a line end after each line.
+  if (file?.includes('-----BEGIN NATS USER JWT-----')) return { ...none, credentials: `${file}\n` };
   const given = file ?? (url.password === '' ? url.username : `${url.username}:${url.password}`);
   const decoded = file === undefined ? decode : (text: string) => text;
   if (given === '') return none;
