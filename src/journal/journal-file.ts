@@ -78,6 +78,7 @@ export class JournalFile {
       this.#segments = new SegmentTable(database);
       this.#insertion = new Insertion(database);
       this.#histories = new HistoryTable(database);
+      this.limitHistories({ storedMessages: 0, storedAge: 0, storedBytes: 0 });
       this.#retention = new Retention(database, settings, this.#run, this.#histories);
       this.#statements = prepareStatements(database);
       this.#identity = this.#readIdentity();
@@ -96,6 +97,11 @@ export class JournalFile {
   /** Whether the last commit has left histories that exceed their limits. */
   get hasMoreToTrim(): boolean {
     return this.#histories.isBehind;
+  }
+
+  /** What the histories of rooms take. */
+  get historyBytes(): number {
+    return this.#histories.bytes;
   }
 
   limitHistories(limits: StoreLimits): void {

@@ -361,6 +361,7 @@ class SqliteJournal implements Journal {
     } else if ('refused' in answer) {
       this.#opened.reject(new YodelError(answer.refused.code, answer.refused.message));
     } else if ('committed' in answer) this.#commits.settle(answer.committed, undefined, answer.places);
+    else if ('historyBytes' in answer) this.#stores.kept(answer.historyBytes);
     else if ('closed' in answer) this.#closed.resolve();
     else {
       const { kind, code, message } = answer.fault;

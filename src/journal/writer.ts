@@ -32,13 +32,14 @@ export interface WriterFault {
 
 /**
  * An answer of the thread. `committed` and `groups` are numbers of groups; each group is answered once, in order. `places` are those of
- * what rooms store.
+ * what rooms store, `historyBytes` what that takes.
  */
 export type WriterAnswer =
   | { readonly opened: { readonly nextSession: number } }
   | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
   | { readonly committed: number; readonly places: readonly HistoryPlace[] }
   | { readonly fault: WriterFault; readonly groups: number }
+  | { readonly historyBytes: number }
   | { readonly closed: WriterFault | undefined };
 
 /** The maximum number of groups in one commit, so that no commit takes long. */
@@ -50,6 +51,8 @@ class WriterThread {
   readonly #file: JournalFile;
   readonly #settings: WriterSettings;
   #hasFailed = false;
+  /** The last answer of `historyBytes`. */
+  #historyBytes = 0;
   #isClosed = false;
   #trimTimer: NodeJS.Timeout | undefined;
 
@@ -59,6 +62,7 @@ class WriterThread {
     const { port, maxAge, maxSize } = settings;
     if (maxAge > 0 || maxSize > 0) this.#trimEvery(maxAge);
     port.on('message', (order: WriterOrder) => this.#execute(order));
+    this.#reportHistories();
   }
 
   /** Executes an order. All groups that arrived during the last commit go into the next one. */
@@ -84,6 +88,7 @@ class WriterThread {
 
   #commit(groups: readonly GroupData[]): void {
     const isWritten = this.#attempt(() => this.#file.commit(groups), groups.length);
+    this.#reportHistories();
     // Freed at once: the garbage collectors hardly see memory outside their heaps.
     for (const { bytes } of groups) bytes.buffer.transfer(0);
     if (!isWritten) return;
@@ -110,9 +115,16 @@ class WriterThread {
   #trim(): void {
     if (this.#hasFailed || this.#isClosed) return;
     const fault = this.#try(() => void this.#file.commit([]));
+    this.#reportHistories();
     if (fault) answer({ fault, groups: 0 });
     // After the orders that have arrived meanwhile.
     else if (this.#file.hasMoreToTrim) setImmediate(() => this.#trim());
+  }
+
+  #reportHistories(): void {
+    const { historyBytes } = this.#file;
+    if (historyBytes !== this.#historyBytes) answer({ historyBytes });
+    this.#historyBytes = historyBytes;
   }
 
   #close(): void {

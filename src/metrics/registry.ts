@@ -144,6 +144,11 @@ function registerGauges(registry: Registry, server: FindServer): void {
     'Memory of the histories of rooms: what maxHistoryBytes limits.',
     ({ counters }) => counters.roomHistoryBytes,
   );
+  gauge(
+    'yodel_room_stored_bytes',
+    'What rooms have stored, in memory or in the journal: what storedBytes limits. 0 if a broker keeps it.',
+    ({ counters }) => counters.roomStoredBytes,
+  );
   gauge('yodel_queued_bytes', 'Bytes of messages that are waiting for the handler.', (now) => sum(now, 'queued'));
   gauge('yodel_unsent_bytes', 'Bytes of replies that are not sent yet.', (now) => sum(now, 'unsent'));
   gauge(

@@ -327,9 +327,7 @@ export class Rooms implements SessionRooms {
       },
       received: (name, messages) => this.#receive(this.#rooms.get(name), messages),
       lost: (name, loss) => this.#lost(this.#rooms.get(name), loss),
-      counted: (messages) => {
-        telemetry.counters.roomMessagesStored += messages;
-      },
+      counters: telemetry.counters,
       unreadable: (name, reason) => this.#reported('refused', `the history of room ${JSON.stringify(name)}: ${reason}`),
     };
   }

@@ -132,6 +132,8 @@ export interface Counters {
   roomMembers: number;
   /** Bytes that the histories of rooms take now. */
   roomHistoryBytes: number;
+  /** Bytes that what rooms have stored takes now, in memory or in the journal. 0 if a broker keeps it. */
+  roomStoredBytes: number;
   /** Messages that rooms were sent. */
   roomMessages: number;
   /** Messages of this process that were stored in rooms. */
@@ -183,6 +185,7 @@ export class Telemetry {
     rooms: 0,
     roomMembers: 0,
     roomHistoryBytes: 0,
+    roomStoredBytes: 0,
     roomMessages: 0,
     roomMessagesStored: 0,
     roomMessagesMissed: 0,

@@ -12,7 +12,7 @@ import { waitUntil } from '../support/process/process.ts';
 
 const program = new URL('./appending-program.ts', import.meta.url).pathname;
 const storingHandler = new URL('./storing-handler.ts', import.meta.url).pathname;
-const times = 4;
+const times = 3;
 
 /** Starts the program, and kills it at any moment. Returns what it has printed. */
 async function killed(
@@ -98,19 +98,19 @@ class Member {
   }
 }
 
-test('members of a server that is killed three times have everything, once and in order', async () => {
+test('members of a server that is killed twice have everything, once and in order', async () => {
   const file = join(temporaryFolder(), 'rooms.journal');
   const members = [new Member(), new Member(), new Member()];
   const stored: string[] = [];
-  for (let run = 0; run < 4; run++) {
+  for (let run = 0; run < 3; run++) {
     const server = await serve(['--quiet', '--journal', file, '--journal-durability', 'normal', storingHandler]);
     const joined = await Promise.all(members.map((member) => member.join(server.port)));
     const source = await dial(server.port);
     await source.send(Array.from({ length: 60 }, (_, index) => `store ${run}-${index}\n`).join(''));
-    if (run < 3) await source.saw(new RegExp(`^stored ${run}-${10 + run * 7} `, 'm'));
-    else await source.saw(/^stored 3-59 /m);
+    if (run < 2) await source.saw(new RegExp(`^stored ${run}-${10 + run * 7} `, 'm'));
+    else await source.saw(/^stored 2-59 /m);
     // The last one ends as servers usually do: members have what was stored by then.
-    await server.stop(run < 3 ? 'SIGKILL' : 'SIGTERM');
+    await server.stop(run < 2 ? 'SIGKILL' : 'SIGTERM');
     await over(source);
     await Promise.all(joined.map(({ gone }) => gone));
     stored.push(...[...source.text.matchAll(/^stored (\S+) \S+$/gm)].map(([, text = '']) => text));
@@ -118,12 +118,12 @@ test('members of a server that is killed three times have everything, once and i
   const { texts } = members[0] as Member;
   expect(new Set(texts).size).toBe(texts.length);
   expect(stored.filter((text) => !texts.includes(text))).toEqual([]);
-  for (let run = 0; run < 4; run++) {
+  for (let run = 0; run < 3; run++) {
     const own = texts.filter((text) => text.startsWith(`${run}-`));
     expect(own).toEqual(own.map((_, index) => `${run}-${index}`));
   }
   for (const member of members) {
     expect(member.texts).toEqual(texts);
-    expect(member.recovered).toEqual(['true', 'true', 'true', 'true']);
+    expect(member.recovered).toEqual(['true', 'true', 'true']);
   }
 });

@@ -230,6 +230,7 @@ it('the counters of a server add up all of its sessions', async () => {
     roomMessagesMissed: 0,
     roomMessagesReplaced: 0,
     roomMessagesStored: 0,
+    roomStoredBytes: 0,
     bytesReceived: 20,
     bytesSent: 12 + tooLong,
     errors: new Map([

@@ -33,6 +33,8 @@ export class JournalStores {
   readonly #keeper: HistoryKeeper;
   readonly #stores = new Set<JournalStore>();
   #reader: Promise<HistoryReader> | undefined;
+  /** What all histories take. */
+  bytes = 0;
 
   constructor(keeper: HistoryKeeper) {
     this.#keeper = keeper;
@@ -42,6 +44,12 @@ export class JournalStores {
     const store = new JournalStore(this.#keeper, this);
     this.#stores.add(store);
     return store;
+  }
+
+  /** The thread has told what all histories take now. */
+  kept(bytes: number): void {
+    this.bytes = bytes;
+    for (const store of this.#stores) store.receiver?.kept?.(bytes);
   }
 
   /** @internal */
@@ -96,6 +104,7 @@ class JournalStore implements RoomStore {
   start(receiver: StoreReceiver): void {
     this.receiver = receiver;
     this.#limit();
+    receiver.kept?.(this.#all.bytes);
   }
 
   async followed(): Promise<void> {

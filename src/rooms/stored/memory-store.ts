@@ -63,6 +63,7 @@ export class MemoryStore implements RoomStore {
     this.#bytes += kept.cost;
     receiver.stored(kept);
     this.#limit(room);
+    receiver.kept?.(this.#bytes);
     return { number: room.last, id: kept.id, at: 0 };
   }
 
@@ -107,8 +108,10 @@ export class MemoryStore implements RoomStore {
     const storedAge = this.#receiver?.storedAge ?? 0;
     if (storedAge === 0) return;
     const before = this.#clock.now() - storedAge;
+    const bytes = this.#bytes;
     for (let { first } = this.#batches; first && first.arrived <= before; { first } = this.#batches)
       this.#removeFrom(first.owner);
+    if (this.#bytes < bytes) this.#receiver?.kept?.(this.#bytes);
   }
 
   /** Removes the oldest batch of a room. */

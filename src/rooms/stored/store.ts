@@ -118,4 +118,6 @@ export interface StoreReceiver extends StoreLimits {
   stored(batch: StoredBatch): void;
   /** Batches may have been missed. It can be reached again. */
   resumed(): void;
+  /** What the histories of all rooms take now, in bytes. Called only by stores that are a part of this process. */
+  kept?(bytes: number): void;
 }

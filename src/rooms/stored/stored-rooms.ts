@@ -12,6 +12,7 @@ import type { HandlerObject } from '../../session/handler.ts';
 import type { HistoryOptions, Recovery, StoredMessage, StoredMessages } from '../../session/joining.ts';
 import type { Participant } from '../../session/membership.ts';
 import type { MemoryLimit } from '../../session/memory-limit.ts';
+import type { Counters } from '../../telemetry/telemetry.ts';
 import { BusMemory } from '../bus-memory.ts';
 import { unpackMessages } from '../packed-messages.ts';
 import type { Loss } from '../ring.ts';
@@ -44,8 +45,7 @@ export interface StoringRooms {
   release(room: string): void;
   received(room: string, messages: readonly RoomMessage[]): void;
   lost(room: string, loss: Loss): void;
-  /** Messages of this process were stored. */
-  counted(messages: number): void;
+  readonly counters: Pick<Counters, 'roomMessagesStored' | 'roomStoredBytes'>;
   /** A history has something that cannot be read, or that the handler cannot show. */
   unreadable(room: string, reason: string): void;
 }
@@ -78,7 +78,9 @@ export class StoredRooms implements StoreReceiver {
       },
       waiting: (bytes) => memory.report(bytes),
       lastOf: (room) => this.#feeds.get(room)?.last,
-      stored: (messages) => rooms.counted(messages),
+      stored: (messages) => {
+        rooms.counters.roomMessagesStored += messages;
+      },
     });
     store.start(this);
   }
@@ -167,6 +169,10 @@ export class StoredRooms implements StoreReceiver {
 
   stored(batch: StoredBatch): void {
     if (this.#rooms.isFollowed(batch.room)) this.#feedOf(batch.room).arrived(batch);
+  }
+
+  kept(bytes: number): void {
+    this.#rooms.counters.roomStoredBytes = bytes;
   }
 
   resumed(): void {

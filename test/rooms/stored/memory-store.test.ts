@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../../src/rooms/stored/memory-store.ts';
 import { beginning, type Place, type StoredBatch, type StoreLimits } from '../../../src/rooms/stored/store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { recording, testStore } from './conformance.ts';
+import { batchOf, recording, testStore } from './conformance.ts';
 
 const unlimited: StoreLimits = { storedMessages: 0, storedAge: 0, storedBytes: 0 };
 const everything = { after: beginning };
@@ -92,6 +92,18 @@ test('takes a bounded amount of memory for any number of rooms', async () => {
   expect(store.bytes).toBeLessThanOrEqual(100_000);
   expect((await store.read('room 0', everything, 1e6)).last).toBe(0);
   expect((await store.read('room 9999', everything, 1e6)).last).toBe(1);
+});
+
+test('tells what it keeps', async () => {
+  const clock = new FakeClock();
+  const store = new MemoryStore(clock);
+  const told: number[] = [];
+  store.start({ ...recording({ storedAge: 1000 }).receiver, kept: (bytes) => told.push(bytes) });
+  await store.append(batchOf('a'), beginning);
+  expect(told).toEqual([store.bytes]);
+  await clock.advance(3000);
+  expect(told.at(-1)).toBe(0);
+  await store.close();
 });
 
 test('keeps its own copy of the bytes, and nothing else', async () => {

@@ -105,7 +105,7 @@ class Process {
           member.missedAsMember += messages;
         }
       },
-      counted: () => undefined,
+      counters: { roomMessagesStored: 0, roomStoredBytes: 0 },
       unreadable: (_room, reason) => {
         throw new Error(reason);
       },
