@@ -6,8 +6,8 @@ import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
 import { silent } from './link.ts';
 import { closedAtOnce, reasonOf } from './reasons.ts';
-import { RedisHistory } from './redis-history.ts';
-import type { Subjects } from './subjects.ts';
+import { probeHistory, RedisHistory } from './redis/history.ts';
+import { Subjects } from './subjects.ts';
 
 /**
  * Redis takes up to 512 MB. Longer packets would delay others that use the same server. Its limits for commands can be set to 1 MiB,
@@ -36,6 +36,11 @@ export class RedisBroker implements Broker {
   /** Why a client of {@link client} could not connect, in words that say what to do. */
   explained(error: Error): Error {
     return new Error(reasonOf(error, this.#address, true));
+  }
+
+  /** Looks whether a user may keep histories. @throws Error that says why not */
+  async tryHistory(client: Redis, prefix: string): Promise<void> {
+    await probeHistory(client, new Subjects(prefix));
   }
 
   /** A client that has not connected yet. @param isAnonymous whether it gives no credentials */
@@ -137,10 +142,9 @@ class RedisConnection implements BrokerConnection {
     const clients = [this.#create(), this.#create()] as const;
     try {
       await Promise.all(clients.map((client) => this.#connect(client)));
-      const history = new RedisHistory(clients, subjects, limits, maxPacket, () => this.#closed(silent));
-      await history.probe();
+      await probeHistory(clients[0], subjects);
       [this.#appending] = clients;
-      return history;
+      return new RedisHistory(clients, subjects, limits, maxPacket, () => this.#closed(silent));
     } catch (error) {
       for (const client of clients) this.#disconnect(client);
       throw error;

@@ -42,5 +42,5 @@ async function reportOf(
   if (monitor !== undefined) {
     throw new YodelError('YODEL_INVALID_OPTION', 'only NATS has a monitoring page; Redis reports everything itself');
   }
-  return await inspectRedis(broker as RedisBroker, subject);
+  return await inspectRedis(broker as RedisBroker, { prefix, subject });
 }

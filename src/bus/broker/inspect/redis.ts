@@ -12,8 +12,11 @@ export interface RedisReport {
   readonly history: Ability;
 }
 
-/** @param subject a key and channel below the prefix, for trying what is allowed. @throws YodelError `YODEL_BUS_UNAVAILABLE` */
-export async function inspectRedis(broker: RedisBroker, subject: string): Promise<RedisReport> {
+/** @param subject below the prefix, for trying what is allowed. @throws YodelError `YODEL_BUS_UNAVAILABLE` */
+export async function inspectRedis(
+  broker: RedisBroker,
+  { prefix, subject }: { readonly prefix: string; readonly subject: string },
+): Promise<RedisReport> {
   const client = broker.client();
   const lost = failureOf(client);
   try {
@@ -24,7 +27,7 @@ export async function inspectRedis(broker: RedisBroker, subject: string): Promis
     const facts = await within(stepMs, readFacts(reader), silent).catch((error) => {
       throw unavailable(broker.name, error);
     });
-    const history = await within(stepMs, tryHistory(client, subject), silent).catch(failed);
+    const history = await within(stepMs, broker.tryHistory(client, prefix), silent).then(() => works, failed);
     return { facts, history, unread: reader.unread, open: await isOpen(broker, subject) };
   } finally {
     client.disconnect();
@@ -128,21 +131,6 @@ function numberOf(text: string | undefined): number | null {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
 }
 
-/** Histories are streams with a counter beside them, which a script writes. */
-const probe = `
-redis.call('HINCRBY', KEYS[1], 'offset', 1)
-redis.call('XADD', KEYS[2], '1-0', 'message', 'probe')
-redis.call('XRANGE', KEYS[2], '-', '+')
-redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
-redis.call('PUBLISH', KEYS[1], 'probe')
-return redis.call('DEL', KEYS[1], KEYS[2])
-`;
-
-async function tryHistory(client: Redis, subject: string): Promise<Ability> {
-  await client.eval(probe, 2, subject, `${subject}.stream`);
-  return { works: true };
-}
-
 /** Whether clients without credentials may publish below the prefix. */
 async function isOpen(broker: RedisBroker, subject: string): Promise<boolean | null> {
   const stranger = broker.client({ isAnonymous: true });
@@ -164,6 +152,8 @@ async function isOpen(broker: RedisBroker, subject: string): Promise<boolean | n
 function isRefusal(error: unknown): boolean {
   return /NOAUTH|NOPERM|WRONGPASS|DENIED/.test((error as Error).message);
 }
+
+const works: Ability = { works: true };
 
 function failed(error: unknown): Ability {
   return { works: false, reason: (error as Error).message };

@@ -1,12 +1,12 @@
-/** The histories of rooms in Redis: a stream for each. What happens there is in `redis-scripts.ts`. */
+/** The histories of rooms in Redis: a stream for each. What happens there is in `scripts.ts`. */
 import type { Redis } from 'ioredis';
-import { realClock } from '../../clock.ts';
-import type { NewBatch, Place, StoredBatch, StoredRange, StoreLimits } from '../../rooms/stored/store.ts';
-import { type BrokerHistory, RefusedError } from './broker.ts';
-import { silent } from './link.ts';
-import { appendScript, probeScript, type RedisScript, readScript } from './redis-scripts.ts';
-import { readStoredPacket, storedHead } from './stored-packets.ts';
-import type { Subjects } from './subjects.ts';
+import { realClock } from '../../../clock.ts';
+import type { NewBatch, Place, StoredBatch, StoredRange, StoreLimits } from '../../../rooms/stored/store.ts';
+import { type BrokerHistory, RefusedError } from '../broker.ts';
+import { silent } from '../link.ts';
+import { readStoredPacket, storedHead } from '../stored-packets.ts';
+import type { Subjects } from '../subjects.ts';
+import { appendScript, probeScript, type RedisScript, readScript } from './scripts.ts';
 
 /** The most that is read at once because of a number of messages, in bytes. */
 const maxNewest = 8_388_608;
@@ -44,11 +44,6 @@ export class RedisHistory implements BrokerHistory {
     this.#limits = limits;
     this.#longest = longest;
     this.#silent = silent;
-  }
-
-  /** Looks whether everything is allowed. @throws Error if not */
-  async probe(): Promise<void> {
-    await this.#run(this.#appending, probeScript, [this.#subjects.ofRoom('')]);
   }
 
   async append(batch: NewBatch, known: Place, isRepeated: boolean): Promise<StoredBatch> {
@@ -112,24 +107,33 @@ export class RedisHistory implements BrokerHistory {
     }
   }
 
-  /** @throws RefusedError if Redis refuses it: then it has done nothing */
-  async #run(
-    client: Redis,
-    { sha, text }: RedisScript,
-    given: readonly (string | number | Buffer)[],
-  ): Promise<unknown> {
-    const key = this.#subjects.store;
-    try {
-      return await client.callBuffer('EVALSHA', sha, 1, key, ...given);
-    } catch (error) {
-      if (!isReply(error)) throw error;
-      if (!error.message.startsWith('NOSCRIPT')) throw new RefusedError(error.message);
-    }
-    try {
-      return await client.callBuffer('EVAL', text, 1, key, ...given);
-    } catch (error) {
-      throw isReply(error) ? new RefusedError(error.message) : error;
-    }
+  #run(client: Redis, script: RedisScript, given: readonly Argument[]): Promise<unknown> {
+    return run(client, script, [this.#subjects.store, ...given]);
+  }
+}
+
+type Argument = string | number | Buffer;
+
+/** Looks whether everything is allowed that histories need. @throws RefusedError if not */
+export async function probeHistory(client: Redis, subjects: Subjects): Promise<void> {
+  await run(client, probeScript, [subjects.store, subjects.ofRoom('')]);
+}
+
+/**
+ * @param given the only key, and arguments
+ * @throws RefusedError if Redis refuses it: then it has done nothing
+ */
+async function run(client: Redis, { sha, text }: RedisScript, given: readonly Argument[]): Promise<unknown> {
+  try {
+    return await client.callBuffer('EVALSHA', sha, 1, ...given);
+  } catch (error) {
+    if (!isReply(error)) throw error;
+    if (!error.message.startsWith('NOSCRIPT')) throw new RefusedError(error.message);
+  }
+  try {
+    return await client.callBuffer('EVAL', text, 1, ...given);
+  } catch (error) {
+    throw isReply(error) ? new RefusedError(error.message) : error;
   }
 }
 
