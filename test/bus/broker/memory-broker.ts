@@ -1,9 +1,20 @@
 /** A broker in memory, which can lose what is published, stop, and die. */
-import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
+import {
+  type Broker,
+  type BrokerConnection,
+  type BrokerHistory,
+  type BrokerReceiver,
+  RefusedError,
+} from '../../../src/bus/broker/broker.ts';
+import type { Subjects } from '../../../src/bus/broker/subjects.ts';
+import { MemoryHistories } from './memory-histories.ts';
 
 export class MemoryBroker implements Broker {
   readonly name = 'a broker';
   readonly maxPacket: number;
+  readonly histories = new MemoryHistories();
+  /** Whether the connection is lost before what was done for histories is answered. */
+  losesReplies = false;
   readonly #connections = new Set<MemoryConnection>();
   /** Whether it refuses connections. */
   isDown = false;
@@ -70,9 +81,12 @@ class MemoryConnection implements BrokerConnection {
   #last: Promise<void> = Promise.resolve();
   #lastSubscribed: Promise<void> = Promise.resolve();
 
+  readonly #ended = Promise.withResolvers<never>();
+
   constructor(broker: MemoryBroker, receiver: BrokerReceiver) {
     this.#broker = broker;
     this.receiver = receiver;
+    this.#ended.promise.catch(() => undefined);
   }
 
   get maxPacket(): number {
@@ -100,8 +114,26 @@ class MemoryConnection implements BrokerConnection {
     if (!this.#isOpen) throw new Error('closed');
   }
 
-  openHistory(): Promise<BrokerHistory> {
-    return Promise.reject(new Error('it has none'));
+  async openHistory(subjects: Subjects): Promise<BrokerHistory> {
+    const { histories } = this.#broker;
+    if (histories.refuses !== undefined) throw new RefusedError(histories.refuses);
+    return histories.opened(
+      (run) => this.#answered(run),
+      (room, packet) => this.#broker.deliver(subjects.ofRoom(room), packet),
+    );
+  }
+
+  /** Does something. Rejects if the connection is lost before the answer. */
+  async #answered<Result>(run: () => Result): Promise<Result> {
+    const done = this.#then(() => undefined).then(() => {
+      if (!this.#isOpen) throw new Error('closed');
+      const result = run();
+      if (!this.#broker.losesReplies) return result;
+      this.#broker.losesReplies = false;
+      this.lose();
+      throw new Error('closed');
+    });
+    return await Promise.race([done, this.#ended.promise]);
   }
 
   async close(): Promise<void> {
@@ -111,6 +143,7 @@ class MemoryConnection implements BrokerConnection {
 
   abort(): void {
     this.#isOpen = false;
+    this.#ended.reject(new Error('closed'));
     this.#broker.forget(this);
   }
 

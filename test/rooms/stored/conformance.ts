@@ -99,7 +99,8 @@ export async function readAll(store: RoomStore, room: string, maxBytes = 65_536)
   return all;
 }
 
-function endOf({ first, count, id, at }: StoredBatch): Place {
+/** The place after its last message. */
+export function endOf({ first, count, id, at }: StoredBatch): Place {
   return { number: first + count - 1, id, at };
 }
 

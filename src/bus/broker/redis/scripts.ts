@@ -86,7 +86,6 @@ if last then
 else
   local number, name = string.match(redis.call('GET', remembered) or '', '^(%d+) (.*)$')
   if number then first, previous = number + 1, name end
-  redis.call('DEL', stream)
 end
 
 local total = tonumber(redis.call('HGET', sizes, '') or 0)
@@ -103,6 +102,8 @@ local function forget(name)
   redis.call('ZREM', oldest, name)
   redis.call('DEL', prefix .. name)
 end
+-- It may have expired, or was deleted by someone else.
+if not last then forget(room) end
 -- The two oldest batches of a room.
 local function oldestOf(name)
   local entries = redis.call('XRANGE', prefix .. name, '-', '+', 'COUNT', 2)
@@ -139,7 +140,6 @@ while budget > 0 do
   local tooMuch = maxBytes > 0 and total + cost(packet) > maxBytes
   if not tooOld and not tooMuch then break end
   local batch, following = oldestOf(name)
-  -- It has expired, or was deleted by someone else.
   if batch then remove(name, batch, following) else forget(name) end
   budget = budget - 1
 end
@@ -224,7 +224,6 @@ redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
 redis.call('XRANGE', key, '-', '+', 'COUNT', 1)
 redis.call('XADD', key, 'NOMKSTREAM', '1-1', 'p', '')
 redis.call('XDEL', key, '1-1')
-redis.call('GET', key)
 redis.call('EXISTS', key)
 redis.call('HGET', key, '')
 redis.call('HDEL', key, '')
@@ -234,8 +233,10 @@ redis.call('ZADD', key, 'XX', 1, '')
 redis.call('PEXPIRE', key, 1)
 redis.call('PERSIST', key)
 redis.call('PUBLISH', ARGV[1], '')
-redis.call('SET', key, '', 'PX', 1000)
-redis.call('DEL', key)
+-- A key of its own: without DEL it remains for a moment.
+redis.call('SET', key .. '.text', '', 'PX', 1000)
+redis.call('GET', key .. '.text')
+redis.call('DEL', key .. '.text')
 redis.call('HINCRBY', key, '', 0)
 redis.call('DEL', key)
 `);
