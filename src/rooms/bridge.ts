@@ -25,6 +25,8 @@ export interface BridgedRooms {
   /** See the option. */
   readonly busBuffer: number;
   readonly memoryLimit: MemoryLimit;
+  /** See `RoomsContext`. */
+  readonly publishesAlways?: boolean | undefined;
   /** The number of a room's members in this process. */
   sizeOf(room: string): number;
   /** The names of a room's members in this process: those that others are told. */
@@ -123,7 +125,7 @@ export class Bridge implements BusReceiver {
   }
 
   isFollowed(room: string): boolean {
-    return this.#bus.isFollowed(room);
+    return this.#rooms.publishesAlways === true || this.#bus.isFollowed(room);
   }
 
   /** The number of members in other processes, as far as they have told it. */
@@ -154,7 +156,7 @@ export class Bridge implements BusReceiver {
   /** Sends what a room was sent in this turn to the other processes; what came from them is left out. */
   publish(room: string, messages: readonly RoomMessage[]): void {
     // A node that follows it later learns its first number.
-    if (!this.#bus.isFollowed(room)) return;
+    if (!this.isFollowed(room)) return;
     const own = messages.some(({ isRemote }) => isRemote) ? messages.filter(({ isRemote }) => !isRemote) : messages;
     const time = Date.now();
     for (const { count, bytes } of packMessages(own, maxBatch)) this.#publish(room, time, count, bytes);

@@ -32,6 +32,11 @@ export interface Bus {
   publish(batch: BusBatch): void;
   /** Tells the other nodes. */
   beat(beat: BusBeat): void;
+  /**
+   * Resolves when everything before has been taken, and subscriptions are in effect. Rejects if the connection is lost first. Absent:
+   * what is between the nodes takes nothing for itself.
+   */
+  taken?(): Promise<void>;
   /** Sends what is pending, and disconnects. */
   close(): Promise<void>;
 }

@@ -25,6 +25,11 @@ export interface RoomsContext extends RoomContext {
   readonly bus?: Bus | undefined;
   /** Keeps what rooms store. Undefined: they cannot. */
   readonly store?: RoomStore | undefined;
+  /**
+   * Whether what rooms are sent is published although no other process is known to follow them: for programs that last only a moment,
+   * and may end before they have heard of all others. Default: no.
+   */
+  readonly publishesAlways?: boolean | undefined;
   /** What the handler makes of stored messages. */
   handler: Pick<HandlerObject, 'stored'>;
 }

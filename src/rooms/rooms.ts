@@ -291,6 +291,7 @@ export class Rooms implements SessionRooms {
         return context.limits.busBuffer;
       },
       memoryLimit: context.memoryLimit,
+      publishesAlways: context.publishesAlways,
       sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
       resized: (name: string) => this.#resizedElsewhere(name),
       namesOf: (name: string) => this.#presence.namesIn(name),

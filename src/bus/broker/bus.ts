@@ -150,6 +150,15 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     for (const rooms of [last, sizes, names]) for (const room of rooms.keys()) this.#states.tellSoon(room);
   }
 
+  /** @throws YodelError `YODEL_BUS_UNAVAILABLE` */
+  async taken(): Promise<void> {
+    try {
+      await this.#link.taken();
+    } catch (error) {
+      throw new YodelError('YODEL_BUS_UNAVAILABLE', `no connection to ${this.#name}: ${(error as Error).message}`);
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#beats?.cancel();

@@ -145,10 +145,16 @@ export class BrokerLink {
     return true;
   }
 
-  /** Resolves when everything that was subscribed to is passed on. @throws Error if there is no connection, or it is lost meanwhile */
-  async subscribed(): Promise<void> {
-    if (!this.#connection) throw new Error(noConnection);
-    await this.#connection.roundTrip();
+  /**
+   * Resolves when the broker has taken everything before, and subscriptions are in effect.
+   *
+   * @throws Error if there is no connection, or it is lost meanwhile
+   */
+  async taken(): Promise<void> {
+    const connection = this.#connection;
+    if (!connection) throw new Error(noConnection);
+    await connection.roundTrip();
+    if (connection !== this.#connection) throw new Error(noConnection);
   }
 
   /** See {@link BrokerConnection.openHistory}. It is lost with the connection. @throws Error also if there is no connection */

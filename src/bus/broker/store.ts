@@ -65,7 +65,7 @@ export class BrokerStore implements RoomStore {
 
   async followed(): Promise<void> {
     try {
-      await this.#options.link.subscribed();
+      await this.#options.link.taken();
     } catch (error) {
       throw this.#unavailable(error);
     }
