@@ -10,6 +10,8 @@ export const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = 
   check: async () => (await import('./check/command.ts')).checkCommand(),
   journal: async () => (await import('./journal/command.ts')).journalCommand(),
   replay: async () => (await import('./replay/command.ts')).replayCommand(),
+  publish: async () => (await import('./rooms/publish-command.ts')).publishCommand(),
+  subscribe: async () => (await import('./rooms/subscribe-command.ts')).subscribeCommand(),
   bus: async () => (await import('./bus/command.ts')).busCommand(),
   config: async () => (await import('./config/command.ts')).configCommand(),
   context: async () => (await import('./context/command.ts')).contextCommand(),

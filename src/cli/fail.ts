@@ -27,6 +27,8 @@ const usageCodes: ReadonlySet<string> = new Set([
   'YODEL_INVALID_ADDRESS',
   'YODEL_INVALID_HANDLER',
   'YODEL_INVALID_TRANSCRIPT',
+  'YODEL_INVALID_ROOM',
+  'YODEL_INVALID_POSITION',
 ]);
 
 /** Reports an error on stderr in one line. A bug in yodel is reported with its stack. */

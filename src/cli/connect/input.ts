@@ -52,7 +52,7 @@ export async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Ar
 }
 
 /** Says that the fault is in the input, not in what the server sent. */
-function ofInput({ code, message }: YodelError): YodelError {
+export function ofInput({ code, message }: YodelError): YodelError {
   return new YodelError(code, `stdin: ${message}`);
 }
 

@@ -26,8 +26,8 @@ export class StreamedOutput {
     });
   }
 
-  /** Writes whole lines. Resolves with false if no more are needed. */
-  async write(text: string): Promise<boolean> {
+  /** Writes whole lines, or bytes that do not change until they are written. Resolves with false if no more are needed. */
+  async write(text: string | Uint8Array): Promise<boolean> {
     const { signal } = this.#stopped;
     this.#writer.write(text);
     if (this.#writer.pending > highWaterMark && !signal.aborted) {
