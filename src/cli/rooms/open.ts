@@ -43,9 +43,10 @@ export async function openRoomsOf(
     telemetry: {
       bus: (event, reason) => {
         // Why it cannot be opened is said by the error.
-        if (isOpen ? event !== 'connected' || wasLost || flags.verbose : event === 'refused') notify(`bus ${event}: ${reason}`);
+        const isNews = event === 'connected' ? wasLost || flags.verbose : isOpen || event === 'refused';
+        if (isNews) notify(`bus ${event}: ${reason}`);
         if (event === 'connected') wasLost = false;
-        else if (event === 'disconnected') {
+        else if (event === 'disconnected' && isOpen) {
           wasLost = true;
           lost?.();
         }

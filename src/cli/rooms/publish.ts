@@ -4,13 +4,14 @@
  * | The bus              | `send`                                         | `--store`                                            |
  * |----------------------|------------------------------------------------|------------------------------------------------------|
  * | is away              | waits, at most `--wait`                        | the same                                             |
- * | is lost meanwhile    | what was on its way counts as not sent; goes on | the store finds out what it has; if it cannot, stops |
+ * | is lost meanwhile    | what was on its way counts as not sent; goes on | goes on, unless it is not known what is stored       |
  */
 import { isUtf8 } from 'node:buffer';
 import { YodelError } from '../../errors.ts';
 import { formatCountOf } from '../../format/figures.ts';
 import type { Message } from '../../framing/message.ts';
 import type { SharedRoom } from '../../members/shared-rooms.ts';
+import { isNotStored } from '../../rooms/stored/appends.ts';
 import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
 import { type Interruption, onInterruption } from '../interruption.ts';
 import { StreamedOutput } from '../journal/streamed-output.ts';
@@ -115,6 +116,7 @@ class Publisher {
 
   /** @param waiting how many messages wait. @throws YodelError `YODEL_BUS_UNAVAILABLE` after `--wait` */
   async #untilReady(waiting: number): Promise<void> {
+    if (this.#isReady) return;
     const { wait } = this.#flags;
     const started = performance.now();
     while (!this.#isReady && !this.#isStopped) {
@@ -139,23 +141,33 @@ class Publisher {
     if (failed > 0) notify(`${formatCountOf(failed, 'message')} may not have reached the bus`);
   }
 
-  /** @throws YodelError if one of them is not stored */
+  /**
+   * Stores messages. When the bus was lost before they were sent, the rest is stored once it is back.
+   *
+   * @throws YodelError if one of them is not stored, or it is not known
+   */
   async #store(messages: readonly (string | Uint8Array | Message)[]): Promise<void> {
     const outcomes = await Promise.allSettled(messages.map((message) => this.#room.store(message)));
-    let failure: unknown;
-    let positions = '';
-    for (const outcome of outcomes) {
-      if (outcome.status === 'fulfilled') {
-        this.#taken++;
-        this.#position = outcome.value;
-        positions += `${outcome.value}\n`;
-      } else {
-        this.#failed++;
-        failure ??= outcome.reason;
-      }
-    }
-    if (this.#flags.positions) await this.#output.write(positions);
-    if (failure !== undefined) throw failure;
+    await this.#count(outcomes);
+    const first = outcomes.findIndex(({ status }) => status === 'rejected');
+    if (first < 0) return;
+    const rest = outcomes.slice(first);
+    const failures = rest.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+    this.#failed += failures.length;
+    // They are the last ones, so their order remains.
+    if (failures.length < rest.length || !failures.every(isNotStored)) throw failures[0];
+    await this.#untilReady(0);
+    if (this.#isStopped) return;
+    this.#failed -= failures.length;
+    await this.#store(messages.slice(first));
+  }
+
+  /** Counts those that are stored, and prints their positions. */
+  async #count(outcomes: readonly PromiseSettledResult<string>[]): Promise<void> {
+    const positions = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    this.#taken += positions.length;
+    this.#position = positions.at(-1) ?? this.#position;
+    if (this.#flags.positions) await this.#output.write(positions.map((position) => `${position}\n`).join(''));
   }
 
   /** Says how many messages were sent, and how many not. */

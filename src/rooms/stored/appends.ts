@@ -126,6 +126,12 @@ export class Appends {
   }
 }
 
+/** Whether a message that was refused is not stored for certain, and can be stored later. */
+export function isNotStored(error: unknown): boolean {
+  const { code, message } = error as YodelError;
+  return code === 'YODEL_BUS_UNAVAILABLE' && message.endsWith('the message is not stored');
+}
+
 function newId(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString('base64url');
 }
