@@ -76,9 +76,8 @@ export type {
   RecordedSession,
 } from './journal/journal.ts';
 export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
-export type { RoomEvent } from './members/inbox.ts';
 export { type OpenRoomsOptions, openRooms, type SharedRoom, type SharedRooms } from './members/shared-rooms.ts';
-export type { SubscribeOptions, Subscription } from './members/subscription.ts';
+export type { RoomEvent, SubscribeOptions, Subscription } from './members/subscribing.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
 export type { Bus } from './rooms/bus.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';

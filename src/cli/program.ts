@@ -16,8 +16,6 @@ const examples = `Examples:
   yodel journal cat messages.journal   print what \`yodel serve --journal\` recorded
   yodel replay messages.journal :7878  replay the recorded clients against a server
   yodel bus check redis://HOST:PORT    check what several servers share their rooms through
-  yodel publish ROOM < lines           send to a room of servers that share a bus: yodel serve --bus
-  yodel subscribe ROOM                 print what it is sent
   yodel config check yodel.toml        check settings without serving
   yodel context save prod HOST:PORT    save an address: yodel connect @prod
   yodel help framing                   read about framings

@@ -1,37 +1,6 @@
 /** What a subscription has received and its program has not taken yet: bounded. */
-import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
-
-/** What comes from a room. */
-export type RoomEvent =
-  | {
-      /** A message. */
-      readonly message: Message;
-      /** Its place in the history; undefined if it is not stored. */
-      readonly position?: string;
-      /** When it was stored, in milliseconds since 1970. */
-      readonly time?: number;
-      readonly missed?: undefined;
-      readonly recovered?: undefined;
-    }
-  | {
-      /**
-       * How many messages are missing before the next one: the program was further behind than `roomBuffer`, they were lost on the way, or
-       * they were removed from the history before they could be read.
-       */
-      readonly missed: number;
-      readonly message?: undefined;
-      readonly position?: undefined;
-      readonly recovered?: undefined;
-    }
-  | {
-      /** After the history, if one was asked for: whether nothing is missing after `since`. False without `since`. */
-      readonly recovered: boolean;
-      /** The position from which on everything comes. */
-      readonly position: string;
-      readonly message?: undefined;
-      readonly missed?: undefined;
-    };
+import type { RoomEvent } from './subscribing.ts';
 
 /** What an event takes besides the payload of its message. */
 const eventCost = 256;

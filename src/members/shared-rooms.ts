@@ -21,7 +21,8 @@ import { MemoryLimit } from '../session/memory-limit.ts';
 import { type Subscriber as EventSubscriber, Telemetry } from '../telemetry/telemetry.ts';
 import { Confirmations } from './confirmations.ts';
 import { Positions } from './positions.ts';
-import { RoomSubscription, type SubscribeOptions, type Subscription } from './subscription.ts';
+import type { SubscribeOptions, Subscription } from './subscribing.ts';
+import { RoomSubscription } from './subscription.ts';
 
 /** The limits that matter without clients; see the reference. Those of stored messages are the same in all processes. */
 const limitNames = ['roomBuffer', 'busBuffer', 'storedMessages', 'storedAge', 'storedBytes'] as const;

@@ -5,38 +5,10 @@ import type { Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import type { Rooms } from '../rooms/rooms.ts';
 import type { HistoryOptions } from '../session/joining.ts';
-import { Inbox, type RoomEvent } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import type { Positions } from './positions.ts';
 import { Subscriber } from './subscriber.ts';
-
-/** Options of {@link SharedRoom.subscribe}. */
-export interface SubscribeOptions {
-  /** First all stored messages after this position: those that were missed since it was received. Default: none. */
-  readonly since?: string | undefined;
-  /** First the last stored messages, at most this number; with `since`, only if it is not known what comes after it. Default: 0. */
-  readonly history?: number | undefined;
-  /** The name that {@link Room.names} has for it. Default: none. */
-  readonly as?: string | undefined;
-  /** Ends the iteration. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * A subscription: iterate over it. It is a member of the room from the beginning, also before the iteration, and until that ends.
- * What the program has not taken yet is at most `roomBuffer`: the history waits for it, and of the rest the newest messages are
- * missed, and counted. It goes on when the bus was away: what is stored is read from the history, and what was sent meanwhile is missed.
- */
-export interface Subscription extends AsyncIterable<RoomEvent> {
-  /**
-   * Resolves when all that is sent from now on arrives. Rejects as the iteration does: with a YodelError, `YODEL_INVALID_POSITION`, or
-   * `YODEL_BUS_UNAVAILABLE` if the history cannot be read although the bus is there.
-   */
-  readonly begun: Promise<void>;
-  /** Where to continue after what the iteration has yielded: the position of the last stored message. Undefined: not known yet. */
-  readonly position: string | undefined;
-  /** Leaves the room. The iteration ends. */
-  close(): void;
-}
+import type { RoomEvent, SubscribeOptions, Subscription } from './subscribing.ts';
 
 /** The rooms, as their subscriptions see them. */
 export interface SubscribedRooms {

@@ -1,9 +1,8 @@
 /** Programs that take part in the rooms of servers without being one. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BrokerBus } from '../../src/bus/broker/bus.ts';
-import type { RoomEvent } from '../../src/members/inbox.ts';
 import { type OpenRoomsOptions, openRooms, type SharedRooms } from '../../src/members/shared-rooms.ts';
-import type { Subscription } from '../../src/members/subscription.ts';
+import type { RoomEvent, Subscription } from '../../src/members/subscribing.ts';
 import type { Bus } from '../../src/rooms/bus.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import { MemoryBroker } from '../bus/broker/memory-broker.ts';

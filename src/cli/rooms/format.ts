@@ -2,7 +2,7 @@
 import { YodelError } from '../../errors.ts';
 import { isoTime } from '../../format/time.ts';
 import { encode, type Framing } from '../../framing/framing.ts';
-import type { RoomEvent } from '../../members/inbox.ts';
+import type { RoomEvent } from '../../members/subscribing.ts';
 import { escapeBytes, escapeJson, jsonContent } from '../../terminal/escape.ts';
 import { jsonParts } from '../../terminal/message-parts.ts';
 

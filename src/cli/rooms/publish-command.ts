@@ -7,7 +7,7 @@ import { addRoomFlags, framingOption, type PublishFlags } from './flags.ts';
 const examples = `Examples:
   yodel publish news 'hello, all' --bus redis://127.0.0.1:6379
   tail -f app.log | yodel publish log --bus nats://127.0.0.1:4222
-  YODEL_BUS=redis://127.0.0.1:6379 yodel publish prices --store < prices.txt
+  YODEL_BUS=redis://127.0.0.1:6379 yodel publish news --store < questions.txt
 `;
 
 /** `yodel publish`. */

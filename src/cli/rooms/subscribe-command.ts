@@ -6,7 +6,7 @@ import { addRoomFlags, framingOption, type SubscribeFlags } from './flags.ts';
 const examples = `Examples:
   yodel subscribe news --bus redis://127.0.0.1:6379
   yodel subscribe log --history 100 --bus nats://127.0.0.1:4222 | grep error
-  YODEL_BUS=redis://127.0.0.1:6379 yodel subscribe prices --since "$position" --strict --json
+  YODEL_BUS=redis://127.0.0.1:6379 yodel subscribe news --since 0 --strict --json
 `;
 
 /** `yodel subscribe`. */

@@ -1,8 +1,7 @@
 /** Runs `yodel subscribe`. */
 import { formatCountOf } from '../../format/figures.ts';
 import type { Framing } from '../../framing/framing.ts';
-import type { RoomEvent } from '../../members/inbox.ts';
-import type { Subscription } from '../../members/subscription.ts';
+import type { RoomEvent, Subscription } from '../../members/subscribing.ts';
 import { placeOf } from '../../rooms/stored/position.ts';
 import { exitStatus, report, statusOf } from '../fail.ts';
 import { type Interruption, onInterruption } from '../interruption.ts';
