@@ -87,7 +87,9 @@ test('every example in the help is valid usage', { timeout: 120_000 }, async () 
       .replace('--compare old.json', '--compare kept.json')
       .replace('yodel check', 'yodel check --connect-timeout 1ms')
       .replace(' --follow', '')
-      .replace('HOST:PORT', '127.0.0.1:1');
+      .replace('HOST:PORT', '127.0.0.1:1')
+      // A bus may run there, and then the example would go on for ever.
+      .replace(/\b127\.0\.0\.1:(6379|4222)\b/g, '127.0.0.1:1');
     const { status, stderr } = await shell(line, { cwd: ownFolder(), env });
     expect([0, 1, 3, 4], `${line}: ${stderr}`).toContain(status);
   };
