@@ -11,7 +11,7 @@ export interface NatsHistories {
 }
 
 /** How long the API of JetStream may take. */
-export const requestMs = 2000;
+export const requestMs = 5000;
 
 /** An answer of the API. */
 interface Reply {

@@ -17,7 +17,7 @@ export interface MonitorPage {
   };
 }
 
-const timeoutMs = 2000;
+const timeoutMs = 5000;
 
 /**
  * @param monitor `http://HOST:8222`

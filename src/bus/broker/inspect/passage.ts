@@ -12,7 +12,7 @@ export interface Passage {
 /** The time-out for one step. */
 export const stepMs = 5000;
 /** A message that takes longer is lost: it was not refused, but nothing came. */
-const arrivalMs = 2000;
+const arrivalMs = 5000;
 /** How many messages are sent, one after another, but for no longer than this. */
 const messages = 100;
 const longestMs = 3000;
