@@ -7,7 +7,7 @@ import type { Attack } from './attacks/attacks.ts';
 import { buildFolder } from './build.ts';
 import { type Command, type Contender, contenders, type Given, reference, settleSeconds } from './contenders.ts';
 import { type Latencies, loadCommand, runGenerator, type Settings } from './generator.ts';
-import { residentBytes, startForeignTimer } from './machine.ts';
+import { groupSeconds, residentBytes, startForeignTimer } from './machine.ts';
 import { processesOf, startNodes } from './nodes.ts';
 import { type Child, start } from './processes.ts';
 import { Failure, freePort, pinned, type Server, startServer, timeoutMs } from './server.ts';
@@ -219,6 +219,7 @@ async function measureAttacked(
 async function warmUp(contender: Contender, server: Server, workload: Workload, settings: Settings): Promise<void> {
   if (workload.mode === 'drive') return;
   await runLoad(loadFor(contender, server, workload, settings, settings.warmUpSeconds), settings);
+  if (workload.mode === 'room') await becomesIdle(server);
 }
 
 async function measureSlice(
@@ -230,10 +231,28 @@ async function measureSlice(
   const watch = contender.forks ? undefined : startForeignTimer(processesOf(server));
   const report = await runLoad(loadFor(contender, server, workload, settings, settings.seconds), settings);
   const { perSecond, p50, p99, alone, busy, silent, cpu } = report;
+  const foreign = watch?.();
+  if (workload.mode === 'room') await becomesIdle(server);
   const value = alone && p50 !== undefined ? p50 / alone.p50 : perSecond;
   // 0: no message has reached all members.
   const latencies = { p50: p50 || undefined, p99: p99 || undefined, alone };
-  return defined({ value, ...latencies, busy, silent, ...processorTimes(server, cpu), foreign: watch?.() });
+  return defined({ value, ...latencies, busy, silent, ...processorTimes(server, cpu), foreign });
+}
+
+/** A server that still works for this long is not waited for. */
+const longestWorkMs = 3000;
+
+/** Waits for a server that still delivers what was in flight when its clients left: it would disturb the next one. */
+async function becomesIdle(server: Server): Promise<void> {
+  const used = () => processesOf(server).reduce((sum, pid) => sum + groupSeconds(pid), 0);
+  const deadline = performance.now() + longestWorkMs;
+  for (let before = used(); performance.now() < deadline; ) {
+    await delay(50);
+    const after = used();
+    // Less than two hundredths of a second: one may have begun before.
+    if (after - before < 0.015) return;
+    before = after;
+  }
 }
 
 /** Of the processes that the generator has watched. */
