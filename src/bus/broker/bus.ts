@@ -38,6 +38,8 @@ export interface BrokerBusOptions {
 const beatMs = 1000;
 /** A node that says nothing for this long is gone. */
 const silentMs = 3000;
+/** How often it is looked which are: so it is known within 4 s, also where a little is in the way. */
+const lookMs = 500;
 /** How long it waits at the start for the others to tell about themselves, and after a loss. */
 const greetingMs = 200;
 /** How long it waits at the start for the broker. */
@@ -75,6 +77,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   #looks: Timer | undefined;
   /** Until then it is not known who follows what: everything is published. */
   #learnsUntil = 0;
+  #learning: Timer | undefined;
   #isClosed = false;
 
   constructor(broker: Broker, { prefix, required = false, clock = realClock }: BrokerBusOptions) {
@@ -163,6 +166,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     this.#isClosed = true;
     this.#beats?.cancel();
     this.#looks?.cancel();
+    this.#learning?.cancel();
     this.#states.close();
     await this.store.close();
     await this.#link.close();
@@ -191,6 +195,8 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   connected(): void {
     for (const [room, follows] of this.followed) this.announced.set(room, follows);
     this.#learnsUntil = this.#clock.now() + greetingMs;
+    this.#learning?.cancel();
+    this.#learning = this.#clock.after(greetingMs, () => this.#learned());
     this.#states.tellAll();
     this.#reason = undefined;
     this.receiver.reported('connected', this.#name);
@@ -337,6 +343,11 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
     return state;
   }
 
+  /** Rooms that were sent something meanwhile, but that nobody follows, need no numbers. */
+  #learned(): void {
+    for (const room of this.receiver.numbered()) if (!this.#nodes.isFollowed(room)) this.receiver.unfollowed(room);
+  }
+
   /** Its members are gone; it is forgotten. */
   #gone(node: RemoteNode): void {
     this.receiver.gone(node.name);
@@ -357,7 +368,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   /** Looks which others are there, after what has arrived was read. */
   #look(): void {
     if (this.#isClosed) return;
-    this.#looks = this.#clock.deadline(beatMs, () => {
+    this.#looks = this.#clock.deadline(lookMs, () => {
       const now = this.#clock.ran();
       for (const node of this.#nodes) this.#lookAt(node, now - node.heardAt);
       this.#look();

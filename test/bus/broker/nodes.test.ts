@@ -162,6 +162,23 @@ describe('the broker', () => {
     expect(one.events).toEqual([connected, ...reasons, connected]);
   });
 
+  it('that is new does not make rooms that nobody else follows be remembered', async () => {
+    const { nodes, clock, broker } = await start(2);
+    const [one, two] = nodes as [Node, Node];
+    two.join('a');
+    await clock.advance(200);
+    broker.die();
+    for (let step = 0; step < 250; step += 10) {
+      await clock.advance(10);
+      if (one.bridge.state === 'away') continue;
+      one.send('a', 'to another');
+      one.send(`b${step}`, 'to nobody');
+    }
+    expect([...one.bridge.numbered()].length).toBeGreaterThan(1);
+    await clock.advance(200);
+    expect([...one.bridge.numbered()]).toEqual(['a']);
+  });
+
   it('that is silent for 5 s is away, and back as soon as it responds', async () => {
     const { nodes, clock, broker } = await start(2);
     const [one, two] = nodes as [Node, Node];
