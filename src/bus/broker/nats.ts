@@ -3,10 +3,11 @@ import type { ConnectionOptions, Msg, NatsConnection, Subscription, TlsOptions }
 import type { StoreLimits } from '../../rooms/stored/store.ts';
 import { type BrokerAddress, connectMs } from './address.ts';
 import type { Broker, BrokerConnection, BrokerHistory, BrokerReceiver } from './broker.ts';
-import { NatsHistory } from './nats-history.ts';
-import { NatsRequests } from './nats-requests.ts';
-import { NatsStream } from './nats-stream.ts';
-import { NatsTurns } from './nats-turns.ts';
+import { NatsHistory } from './jetstream/history.ts';
+import { InOrder } from './jetstream/in-order.ts';
+import { NatsRequests } from './jetstream/requests.ts';
+import { NatsStream } from './jetstream/stream.ts';
+import { NatsTurns } from './jetstream/turns.ts';
 import { closedAtOnce, reasonOf } from './reasons.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -15,7 +16,7 @@ type Library = typeof import('@nats-io/transport-node');
 /** A server can be configured to take only less. Then pieces would be hardly longer than their heads. */
 const leastMaxPayload = 512;
 /** The headers of what is stored, which count. */
-const headers = 1024;
+const headers = 128;
 
 /** See the top of the file. */
 export class NatsBroker implements Broker {
@@ -71,13 +72,21 @@ function tlsOptions(host: string, ca: string | undefined): TlsOptions & { readon
   return { host, ...(ca === undefined ? {} : { ca }) };
 }
 
+interface Subscribed {
+  readonly subscription: Subscription;
+  /** For what JetStream passes on: from the first such message on. */
+  order: InOrder | undefined;
+}
+
 class NatsBrokerConnection implements BrokerConnection {
   readonly #connection: NatsConnection;
   readonly #library: Library;
   readonly #receiver: BrokerReceiver;
+  /** How to end those that are under way. */
+  readonly #roundTrips = new Set<(error: Error) => void>();
   /** For histories. */
   #requests: NatsRequests | undefined;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, Subscribed>();
   #isOpen = true;
 
   constructor(connection: NatsConnection, library: Library, address: BrokerAddress, receiver: BrokerReceiver) {
@@ -100,7 +109,9 @@ class NatsBrokerConnection implements BrokerConnection {
 
   unsubscribe(subjects: readonly string[]): void {
     for (const subject of subjects) {
-      this.#subscriptions.get(subject)?.unsubscribe();
+      const subscribed = this.#subscriptions.get(subject);
+      subscribed?.subscription.unsubscribe();
+      subscribed?.order?.close();
       this.#subscriptions.delete(subject);
     }
   }
@@ -115,14 +126,19 @@ class NatsBrokerConnection implements BrokerConnection {
   }
 
   roundTrip(): Promise<void> {
-    return this.#connection.flush();
+    return new Promise((resolve, reject) => {
+      // The client library never settles its own promise if the connection is lost meanwhile.
+      this.#roundTrips.add(reject);
+      const isOver = () => this.#roundTrips.delete(reject);
+      this.#connection.flush().then(resolve, reject).then(isOver, isOver);
+    });
   }
 
   async openHistory(subjects: Subjects, limits: StoreLimits): Promise<BrokerHistory> {
     this.#requests ??= new NatsRequests(this.#connection, this.#library, subjects.prefix);
     const stream = new NatsStream(this.#requests, subjects, limits, () => this.#connection.info?.version ?? '');
     await stream.open();
-    const turns = new NatsTurns((room) => this.publish(subjects.turns, Buffer.from(room)));
+    const turns = new NatsTurns((request) => this.publish(subjects.turns, Buffer.from(request)));
     this.#connection.subscribe(subjects.turns, {
       callback: (error, message) => {
         if (!error) turns.asked(message.string());
@@ -137,19 +153,26 @@ class NatsBrokerConnection implements BrokerConnection {
   }
 
   abort(): void {
-    this.#isOpen = false;
-    this.#requests?.close('the connection is closed');
+    this.#end('the connection is closed');
     void this.#connection.close();
   }
 
-  #subscribe(subject: string): Subscription {
+  #subscribe(subject: string): Subscribed {
     const callback = (error: Error | null, message: Msg) => {
       if (!this.#isOpen) return;
       if (error) return this.#receiver.refused(error.message);
       const { buffer, byteOffset, length } = message.data;
-      this.#receiver.received(Buffer.from(buffer, byteOffset, length), sequenceOf(message));
+      const packet = Buffer.from(buffer, byteOffset, length);
+      const at = sequenceIn(message, 'Nats-Sequence');
+      if (at === undefined) return this.#receiver.received(packet);
+      subscribed.order ??= new InOrder((each, place) => this.#receiver.received(each, place));
+      subscribed.order.received(packet, at, sequenceIn(message, 'Nats-Last-Sequence') ?? 0);
     };
-    return this.#connection.subscribe(subject, { callback });
+    const subscribed: Subscribed = {
+      subscription: this.#connection.subscribe(subject, { callback }),
+      order: undefined,
+    };
+    return subscribed;
   }
 
   /** Errors that concern one command come here. */
@@ -165,14 +188,21 @@ class NatsBrokerConnection implements BrokerConnection {
 
   #closed(reason: string): void {
     if (!this.#isOpen) return;
+    this.#end(reason);
+    this.#receiver.closed(reason);
+  }
+
+  #end(reason: string): void {
     this.#isOpen = false;
     this.#requests?.close(reason);
-    this.#receiver.closed(reason);
+    for (const { order } of this.#subscriptions.values()) order?.close();
+    for (const reject of this.#roundTrips) reject(new Error(reason));
+    this.#roundTrips.clear();
   }
 }
 
-/** Where JetStream has what it passes on. */
-function sequenceOf({ headers }: Msg): number | undefined {
-  const sequence = Number(headers?.get('Nats-Sequence'));
+/** JetStream adds to what it passes on where it is, and where the one before it is. */
+function sequenceIn({ headers }: Msg, name: string): number | undefined {
+  const sequence = Number(headers?.get(name));
   return Number.isSafeInteger(sequence) && sequence > 0 ? sequence : undefined;
 }

@@ -1,6 +1,6 @@
 /** Tries whether NATS lets a user keep the histories of rooms in JetStream. Nothing is created, and nothing is written. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { notEnabled, streamName } from '../nats-stream.ts';
+import { notEnabled, streamName } from '../jetstream/stream.ts';
 import type { Ability, StreamFacts } from './inspection.ts';
 
 /** The result. */

@@ -3,12 +3,12 @@
  * the server passes it on to the subject of the room to which nodes with members subscribe.
  */
 import type { Msg } from '@nats-io/transport-node';
-import { ownCopy } from '../../framing/slices.ts';
-import type { StoredBatch, StoreLimits } from '../../rooms/stored/store.ts';
-import { RefusedError } from './broker.ts';
-import { type NatsRequests, NoReplyError } from './nats-requests.ts';
-import { readStoredPacket } from './stored-packets.ts';
-import type { Subjects } from './subjects.ts';
+import { ownCopy } from '../../../framing/slices.ts';
+import type { StoredBatch, StoreLimits } from '../../../rooms/stored/store.ts';
+import { RefusedError } from '../broker.ts';
+import { readStoredPacket } from '../stored-packets.ts';
+import type { Subjects } from '../subjects.ts';
+import { type NatsRequests, NoReplyError, SilentError } from './requests.ts';
 
 /** What a server says about a stream, as far as it is of interest. */
 interface StreamInfo {
@@ -38,7 +38,9 @@ const codes = {
 } as const;
 
 /** What is not a batch of the room is skipped, but not more of it at once. */
-const maxSkipped = 100;
+const maxSkipped = 1000;
+/** If it takes longer to read a message, the stream may have been deleted, which servers do not say then. */
+const readMs = 1000;
 /** A consumer that has not been used for this long is removed by the server; usually it is deleted right after it was read. */
 const consumerNs = 10_000_000_000;
 
@@ -88,22 +90,41 @@ export class NatsStream {
    * @throws RefusedError if it is not appended, NoReplyError if there is no stream, Error if it is not known whether it is
    */
   async append(room: string, packet: Uint8Array, after: number): Promise<number | undefined> {
+    const subject = this.#subjects.ofHistory(room);
     const header = ['Nats-Expected-Last-Subject-Sequence', `${after}`] as const;
-    const { seq, error } = parsed(await this.#requests.request(this.#subjects.ofHistory(room), packet, header));
+    const { seq, error } = parsed(await this.#requests.request(subject, packet, { header }));
     if (includes(codes.wrongLast, error?.err_code)) return undefined;
     if (error) throw new RefusedError(error.description ?? `error ${error.err_code}`);
     this.#last = Math.max(this.#last, seq ?? 0);
     return seq;
   }
 
-  /** The last batch of a room. @throws RefusedError if what is there is none */
-  async last(room: string): Promise<StoredBatch | undefined> {
-    const found = await this.#get({ last_by_subj: this.#subjects.ofHistory(room) });
-    if (!found) return undefined;
-    const batch = batchOf(room, found);
-    if (batch) return batch;
-    const what = `message ${found.at} of the stream ${this.#name}`;
-    throw new RefusedError(`${what} is no batch of the room ${JSON.stringify(room)}: remove it`);
+  /**
+   * The last batch of a room, and the sequence that the server compares with the one expected: usually that of the batch. Strangers
+   * may have appended something else; and nats-server 2.9 finds nothing if the last message was deleted.
+   */
+  async last(room: string): Promise<{ readonly batch: StoredBatch | undefined; readonly tail: number }> {
+    const query = { last_by_subj: this.#subjects.ofHistory(room) };
+    let found = await this.#get(query);
+    const oldest = found && batchOf(room, found) ? undefined : await this.next(room, 1);
+    // It was not empty, or is not any more.
+    if (oldest) found = await this.#get(query);
+    const batch = found && batchOf(room, found);
+    const tail = found?.at ?? 0;
+    if (batch || !oldest) return { batch, tail };
+    return { batch: await this.#lastFrom(oldest, tail > 0 ? tail : (await this.#info())?.state.last_seq), tail };
+  }
+
+  /** The last batch up to a sequence. */
+  async #lastFrom(oldest: StoredBatch, to = 0): Promise<StoredBatch> {
+    let last = oldest;
+    for (let step = 1; step > 0; ) {
+      const next = await this.next(oldest.room, last.at + step);
+      const isMore = next !== undefined && next.at <= to;
+      step = isMore ? step * 2 : Math.floor(step / 2);
+      if (isMore) last = next;
+    }
+    return last;
   }
 
   /** What is at a sequence, if it is a batch of the room. */
@@ -217,13 +238,24 @@ export class NatsStream {
   }
 
   async #getDirectly(query: object): Promise<{ readonly at: number; readonly bytes: Uint8Array } | undefined> {
-    const message = await this.#requests.request(`$JS.API.DIRECT.GET.${this.#name}`, JSON.stringify(query));
+    const message = await this.#answerTo(JSON.stringify(query));
     const { headers } = message;
     if (headers && headers.code > 0) {
       if (headers.code === 404) return undefined;
       throw new RefusedError(headers.description);
     }
     return { at: Number(headers?.get('Nats-Sequence')), bytes: message.data };
+  }
+
+  async #answerTo(query: string): Promise<Msg> {
+    const api = `$JS.API.DIRECT.GET.${this.#name}`;
+    try {
+      return await this.#requests.request(api, query, { silentMs: readMs });
+    } catch (error) {
+      if (!(error instanceof SilentError)) throw error;
+    }
+    if (!(await this.#info())) throw new NoReplyError('the stream was deleted');
+    return await this.#requests.request(api, query);
   }
 
   async #getFromLeader(query: object): Promise<{ readonly at: number; readonly bytes: Uint8Array } | undefined> {

@@ -5,16 +5,22 @@
  * to be. If it is not, because another node was faster, the node reads what is there now and tries again. So numbers have no gaps,
  * and none is used twice.
  */
-import { realClock } from '../../clock.ts';
-import { beginning, type NewBatch, type Place, type StoredBatch, type StoredRange } from '../../rooms/stored/store.ts';
-import { type BrokerHistory, RefusedError } from './broker.ts';
-import { NoReplyError } from './nats-requests.ts';
-import { type NatsStream, notEnabled } from './nats-stream.ts';
-import type { NatsTurns } from './nats-turns.ts';
-import { storedHead, storedMiddle } from './stored-packets.ts';
+import { realClock } from '../../../clock.ts';
+import {
+  beginning,
+  type NewBatch,
+  type Place,
+  type StoredBatch,
+  type StoredRange,
+} from '../../../rooms/stored/store.ts';
+import { type BrokerHistory, RefusedError } from '../broker.ts';
+import { storedHead, storedMiddle } from '../stored-packets.ts';
+import { NoReplyError } from './requests.ts';
+import { type NatsStream, notEnabled } from './stream.ts';
+import type { NatsTurns } from './turns.ts';
 
-/** How long a node tries to append a batch, if others are always faster. */
-const patienceMs = 4000;
+/** How often others may be faster before an append is refused. A node has its turn long before. */
+const maxLosses = 100;
 /** How often it looks whether the stream is still the same, while it appends. */
 const lookEveryMs = 1000;
 /** Rooms whose last places are known to be in this stream. More are forgotten, and read again. */
@@ -48,26 +54,23 @@ export class NatsHistory implements BrokerHistory {
   async append(batch: NewBatch, known: Place, isRepeated: boolean): Promise<StoredBatch> {
     const { room } = batch;
     await this.#turns.wait(room);
-    const startedAt = realClock.now();
-    /** The last place; and that after which the batch may already be. */
+    /** The end of the history; and a place after which the batch may already be. */
     let end = isRepeated ? undefined : await this.#trusted(room, known);
     let looked = isRepeated ? known : undefined;
     for (let losses = 0; ; losses++) {
+      const readAt = realClock.now();
       if (!end) {
-        const last = await this.#safely(() => this.#stream.last(room));
+        const { batch: last, tail } = await this.#safely(() => this.#stream.last(room));
         const own = looked && last && (await this.#find(batch, looked, last));
         if (own) return own;
-        end = last ? endOf(last) : beginning;
-        if (looked) looked = end;
+        end = { place: last ? endOf(last) : beginning, tail };
+        if (looked) looked = end.place;
       }
       const stored = await this.#appendAfter(end, batch);
-      if (stored) {
-        this.#turns.took(room, realClock.now() - startedAt);
-        return stored;
-      }
-      if (losses > 0) this.#turns.ask(room);
-      if (realClock.now() - startedAt > patienceMs) throw new RefusedError(`too many store in room ${room} at once`);
+      if (stored) return stored;
       end = undefined;
+      if (losses >= maxLosses) throw new RefusedError('others store too often in this room');
+      this.#turns.lost(room, losses, (realClock.now() - readAt) / 2);
     }
   }
 
@@ -77,7 +80,7 @@ export class NatsHistory implements BrokerHistory {
     maxBytes: number,
   ): Promise<StoredRange> {
     return await this.#safely(async () => {
-      const last = await this.#stream.last(room);
+      const { batch: last } = await this.#stream.last(room);
       if (!last) return { batches: [], last: 0 };
       const batches =
         'after' in from ? await this.#after(from.after, last, maxBytes) : await this.#newest(from.newest, last);
@@ -86,15 +89,15 @@ export class NatsHistory implements BrokerHistory {
   }
 
   /** @returns undefined if something else was appended */
-  async #appendAfter(end: Place, batch: NewBatch): Promise<StoredBatch | undefined> {
-    const first = end.number + 1;
-    const packet = Buffer.concat([storedHead(batch), storedMiddle(first, end), batch.bytes]);
+  async #appendAfter({ place, tail }: End, batch: NewBatch): Promise<StoredBatch | undefined> {
+    const first = place.number + 1;
+    const packet = Buffer.concat([storedHead(batch), storedMiddle(first, place), batch.bytes]);
     if (packet.length > this.#longest()) throw new RefusedError('the batch is longer than NATS takes');
-    const at = await this.#safely(() => this.#stream.append(batch.room, packet, end.at));
+    const at = await this.#safely(() => this.#stream.append(batch.room, packet, tail));
     if (at === undefined) return undefined;
     if (this.#certain.size >= maxCertain) this.#certain.clear();
     this.#certain.add(batch.room);
-    return { ...batch, first, previous: { id: end.id, at: end.at }, at };
+    return { ...batch, first, previous: { id: place.id, at: place.at }, at };
   }
 
   /** If the stream was deleted, creates it and tries again. */
@@ -116,10 +119,10 @@ export class NatsHistory implements BrokerHistory {
    * A place whose sequence can be relied on. A stream that was deleted, or lost data, uses sequences again: then another batch could
    * be at the one of this place.
    */
-  async #trusted(room: string, known: Place): Promise<Place | undefined> {
+  async #trusted(room: string, known: Place): Promise<End | undefined> {
     if (known.at === 0 || !this.#certain.has(room)) return undefined;
     if (realClock.now() > this.#lookedAt + lookEveryMs) await this.#look();
-    return this.#certain.has(room) ? known : undefined;
+    return this.#certain.has(room) ? { place: known, tail: known.at } : undefined;
   }
 
   /** Looks whether the stream is still the same; creates it if there is none. */
@@ -227,6 +230,12 @@ export class NatsHistory implements BrokerHistory {
     }
     return batches;
   }
+}
+
+/** The end of a history: its last place, and the sequence of whatever is the last on its subject. */
+interface End {
+  readonly place: Place;
+  readonly tail: number;
 }
 
 /** Batches in order. */

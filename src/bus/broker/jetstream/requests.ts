@@ -5,14 +5,25 @@
  * connection, each request ends.
  */
 import { randomUUID } from 'node:crypto';
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { realClock, type Timer } from '../../clock.ts';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { realClock, type Timer } from '../../../clock.ts';
 
 /** Nobody is there who would answer: JetStream is off, or there is no such stream. */
 export class NoReplyError extends Error {}
 
-/** A server that takes longer has not answered: it is not known what it has done. */
-const silentMs = 5000;
+/** There was no answer in time: it is not known what the server has done. */
+export class SilentError extends Error {}
+
+const defaultSilentMs = 5000;
+/** After this, there are no more answers. */
+const idleMs = 500;
+
+/** What else a request has. */
+export interface NatsRequestOptions {
+  readonly header?: readonly [string, string];
+  /** The time-out. Default: 5 s. */
+  readonly silentMs?: number;
+}
 
 type Library = typeof import('@nats-io/transport-node');
 
@@ -44,10 +55,14 @@ export class NatsRequests {
     });
   }
 
-  /** @throws Error if there is no answer; {@link NoReplyError} if there will never be one */
-  async request(subject: string, payload: string | Uint8Array, header?: readonly [string, string]): Promise<Msg> {
+  /** @throws Error if the connection is lost; {@link SilentError}, {@link NoReplyError} */
+  async request(
+    subject: string,
+    payload: string | Uint8Array,
+    { header, silentMs = defaultSilentMs }: NatsRequestOptions = {},
+  ): Promise<Msg> {
     return await new Promise<Msg>((resolve, reject) => {
-      const token = this.#wait({ subject, resolve, reject });
+      const token = this.#wait({ subject, resolve, reject }, silentMs);
       const headers = this.#headers();
       if (header) headers.set(...header);
       this.#publish(token, subject, payload, { reply: this.#inbox + token, ...(header ? { headers } : {}) });
@@ -55,28 +70,37 @@ export class NatsRequests {
   }
 
   /**
-   * Makes a request with several answers.
+   * Makes a request with several answers. It also ends when no more come for a while: where the size of what is asked for is
+   * limited, JetStream does not say so if it is just reached.
    *
    * @param take called with each; returns whether it was the last one
+   * @throws as {@link request}, if there is no answer at all
    */
   async collect(subject: string, payload: string, take: (message: Msg) => boolean): Promise<void> {
-    let subscription: Subscription | undefined;
-    const replies = new Promise<Msg>((resolve, reject) => {
-      const token = this.#wait({ subject, resolve, reject });
-      // Not below the other inbox: JetStream delivers what a stream has with the subject that it has there.
-      const reply = `${this.#inbox}${token}.all`;
-      subscription = this.#connection.subscribe(reply, {
-        callback: (error, message) => {
-          if (error) this.#take(token)?.reject(error);
-          else if (take(message)) this.#received(token, message);
-        },
-      });
-      this.#publish(token, subject, payload, { reply });
+    const { promise, resolve, reject } = Promise.withResolvers<Msg>();
+    const token = this.#wait({ subject, resolve, reject }, defaultSilentMs);
+    // Not below the other inbox: JetStream delivers what a stream has with the subject that it has there.
+    const reply = `${this.#inbox}${token}.all`;
+    let [last, seen]: (Msg | undefined)[] = [];
+    const subscription = this.#connection.subscribe(reply, {
+      callback: (error, message) => {
+        last = message;
+        if (error) this.#take(token)?.reject(error);
+        else if (take(message)) this.#received(token, message);
+      },
     });
+    const look = () => {
+      if (last && last === seen) return void this.#received(token, last);
+      seen = last;
+      timer = realClock.after(idleMs, look);
+    };
+    let timer = realClock.after(idleMs, look);
+    this.#publish(token, subject, payload, { reply });
     try {
-      await replies;
+      await promise;
     } finally {
-      subscription?.unsubscribe();
+      timer.cancel();
+      subscription.unsubscribe();
     }
   }
 
@@ -93,11 +117,11 @@ export class NatsRequests {
     for (const token of [...this.#pending.keys()]) this.#take(token)?.reject(this.#closed);
   }
 
-  #wait({ subject, resolve, reject }: Omit<Pending, 'timer'>): string {
+  #wait({ subject, resolve, reject }: Omit<Pending, 'timer'>, silentMs: number): string {
     if (this.#closed) throw this.#closed;
     const token = (++this.#requests).toString(36);
     const timer = realClock.deadline(silentMs, () => {
-      this.#take(token)?.reject(new Error(`no answer on ${subject} for ${silentMs / 1000} s`));
+      this.#take(token)?.reject(new SilentError(`no answer on ${subject} for ${silentMs / 1000} s`));
     });
     this.#pending.set(token, { subject, timer, resolve, reject });
     return token;
