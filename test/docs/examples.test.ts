@@ -97,8 +97,8 @@ test('the example tests with vitest pass', async () => {
 });
 
 const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
-/** Run by `rooms.test.ts`. */
-const elsewhere = ['prices.ts', 'cluster.ts'];
+/** Run by the tests of their pages. */
+const elsewhere = ['prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
