@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerProgram, withBrokers } from '../../bus/broker/programs.ts';
 import { dial } from '../../support/peer.ts';
-import { commandPath, type Running, run, serve, start, yodel } from '../../support/process/command.ts';
+import { commandPath, type Running, serve, start, yodel } from '../../support/process/command.ts';
 import { folderWithYodel } from '../../support/shell.ts';
 
 const linesOf = (text: string) => text.split('\n').slice(0, -1);
@@ -138,14 +138,14 @@ withBrokers('a new history is not taken for an old one', async () => {
   await last.saw(/room "news" does not have everything after --since \S+ any more/);
   expect((await last.stop('SIGTERM')).status).toBe(143);
   expect((await strict.ended).status).toBe(4);
-  // A reader that has seen enough.
+  // A reader that has seen enough: the next message finds it gone.
+  const piped = start(['sh', '-c', `yodel subscribe news --history 2 --bus ${broker.url()} | head -1`], {
+    env: { PATH: `${folderWithYodel()}:${process.env.PATH}` },
+    hasChildren: true,
+  });
+  await piped.saw(/^new$/m);
   await store('newer');
-  const { status, stderr: quiet } = await run(
-    ['sh', '-c', `yodel subscribe news --history 2 --bus ${broker.url()} | head -1`],
-    {
-      env: { PATH: `${folderWithYodel()}:${process.env.PATH}` },
-    },
-  );
+  const { status, stderr: quiet } = await piped.ended;
   expect([status, quiet]).toEqual([0, '']);
 });
 
