@@ -75,6 +75,26 @@ describe('an append whose outcome is not known', () => {
   });
 });
 
+withBrokers('a Redis that comes back with an older state takes no new message for one that it has lost', async () => {
+  const broker = await BrokerProgram.startWithStore('redis', ['--appendonly', 'no']);
+  const { store, resumed } = await openNode(broker.url());
+  const appender = new Appender(store, 'a');
+  for (const content of ['1', '2']) await appender.append(content);
+  const saved = appender.known;
+  await stranger(broker).save();
+  for (const content of ['3', '4']) await appender.append(content);
+  const [lost, before] = [appender.known, resumed.count];
+  await broker.restart();
+  await waitUntil('it is back', () => store.isReady && resumed.count > before);
+  expect(await store.read('a', { after: lost }, 1000)).toEqual({ batches: [], last: 2 });
+  for (const content of ['new 3', 'new 4', 'new 5']) await appender.append(content);
+  // The message with the number is another one.
+  const { batches } = await store.read('a', { after: lost }, 1000);
+  expect(batches.map(({ id }) => id)).not.toContain(lost.id);
+  const after = await store.read('a', { after: saved }, 1000);
+  expect(expectChain(after.batches.slice(1), saved)).toEqual(['new 3', 'new 4', 'new 5']);
+});
+
 describe('what others do in the same Redis', () => {
   withBrokers('entries and packets that are none are refused, and nothing else happens', async () => {
     const broker = await BrokerProgram.start('redis');
