@@ -29,7 +29,10 @@ const programs: Record<Kind, (address: string) => [[string, ...string[]], RegExp
     ],
     /Ready to accept connections/,
   ],
-  nats: (address) => [['/usr/sbin/nats-server', '-a', address, '-p', `${port}`], /Server is ready/],
+  nats: (address) => [
+    ['/usr/sbin/nats-server', '-a', address, '-p', `${port}`, '-js', '-sd', temporaryFolder()],
+    /Server is ready/,
+  ],
 };
 
 async function cutOff(kind: Kind): Promise<void> {
@@ -39,7 +42,7 @@ async function cutOff(kind: Kind): Promise<void> {
   const bus = `${kind}://${hosts.server.address}:${port}`;
   const servers = await Promise.all(
     [1, 2, 3].map((server) =>
-      ServerProcess.start(bus, [`${server}a`, `${server}b`], (words) => hosts.client.command(words)),
+      ServerProcess.start(bus, [`${server}a`, `${server}b`], (words) => hosts.client.command(words), true),
     ),
   );
   const all = (what: string, holds: (report: NonNullable<ServerProcess['report']>) => boolean) =>
@@ -58,9 +61,19 @@ async function cutOff(kind: Kind): Promise<void> {
   const accounts = () => servers.flatMap(({ report }) => report?.members ?? []);
   const isExact = () => accounts().every(({ received, missed, wrong }) => received + missed === sent() && wrong === 0);
   await waitUntil('all is counted', isExact);
+  // What was stored comes later, but all of it.
+  await waitUntil('the outcome of all is known', () =>
+    servers.every(({ report }) => report?.sent === (report?.stored ?? 0) + (report?.notStored ?? 0)),
+  );
+  for (const server of servers) server.tell('end');
+  const stored = () => servers.reduce((sum, { report }) => sum + (report?.stored ?? 0), 0);
+  await all('all have what is stored', ({ history, members }) =>
+    members.every(({ last }) => history > 0 && history >= stored() && last === history),
+  );
   // Nothing more comes.
   await delay(500);
   expect(isExact()).toBe(true);
+  if (cutMs > 10_000) process.stdout.write(`${kind}: ${JSON.stringify(servers.map(({ report }) => report))}\n`);
   for (const { missed } of accounts()) expect(missed).toBeGreaterThan(0);
   await all('all know each other again', ({ size }) => size === 6);
 }

@@ -18,14 +18,17 @@ export class ServerProcess {
   /**
    * Starts one, whose members have these names. Resolves when they are there.
    *
+   * @param hasHistories whether its messages are stored in another room as well
    * @param words the command line that runs a command elsewhere, such as on another host
    */
   static async start(
     bus: string,
     names: readonly string[],
     words: (command: [string, ...string[]]) => [string, ...string[]] = (command) => command,
+    hasHistories = false,
   ): Promise<ServerProcess> {
     const one = new ServerProcess(start(words([process.execPath, program, bus])));
+    if (hasHistories) one.tell('histories');
     for (const name of names) one.tell(`join ${name}`);
     await waitUntil('its members are there', () => one.report?.members.length === names.length);
     return one;
