@@ -10,14 +10,14 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Participant } from '../session/membership.ts';
 import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { BusEvent } from '../telemetry/telemetry.ts';
+import type { Loss } from './behind/ring.ts';
+import { Senders } from './behind/senders.ts';
 import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
 import { BusMemory } from './bus-memory.ts';
 import { Gaps } from './gaps.ts';
 import { everyone, isName, mostNames } from './name.ts';
 import { packMessages, unpackMessages } from './packed-messages.ts';
-import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
-import { Senders } from './senders.ts';
 
 /** The rooms of this process, as their bridge sees them. */
 export interface BridgedRooms {

@@ -3,14 +3,14 @@
 import type { Message } from '../framing/message.ts';
 import type { RoomSendOptions } from '../session/handler.ts';
 import type { Participant } from '../session/membership.ts';
+import type { Loss } from './behind/ring.ts';
+import { Senders } from './behind/senders.ts';
+import { SlowMembers } from './behind/slow-members.ts';
 import type { RoomContext } from './context.ts';
 import { type Histories, History, lastOf } from './history.ts';
 import { canReceive, type Member, participantOf, recipientOf, writeShare } from './member.ts';
 import { type Part, Pending } from './pending.ts';
-import type { Loss } from './ring.ts';
 import { lastingOf, type RoomMessage } from './segment.ts';
-import { Senders } from './senders.ts';
-import { SlowMembers } from './slow-members.ts';
 
 /** A session in this room. */
 export interface Membership extends Member {

@@ -15,6 +15,7 @@ import type { Room, RoomSendOptions } from '../session/handler.ts';
 import type { AnyJoinOptions, HistoryOptions, JoinOptions, Recovery, RoomReach } from '../session/joining.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import type { BusEvent } from '../telemetry/telemetry.ts';
+import type { Loss } from './behind/ring.ts';
 import { Bridge } from './bridge.ts';
 import type { MemberName } from './bus.ts';
 import type { RoomsContext } from './context.ts';
@@ -26,7 +27,6 @@ import { LocalRoom, type Membership } from './local-room.ts';
 import { canReceive, participantOf } from './member.ts';
 import { checkMemberName, checkRoomName, everyone, publicNameOf } from './name.ts';
 import { Presence } from './presence.ts';
-import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
 import { StoredRooms, type StoringRooms } from './stored/stored-rooms.ts';
 

@@ -1,8 +1,8 @@
 /** A process with rooms, as its bridge to other processes sees them, and what it was sent and told. */
 import type { Message } from '../../src/framing/message.ts';
+import type { Loss } from '../../src/rooms/behind/ring.ts';
 import { Bridge, type BridgedRooms } from '../../src/rooms/bridge.ts';
 import type { Bus, MemberName } from '../../src/rooms/bus.ts';
-import type { Loss } from '../../src/rooms/ring.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import { MemoryLimit } from '../../src/session/memory-limit.ts';
 import { FakeClock } from '../support/fake-clock.ts';

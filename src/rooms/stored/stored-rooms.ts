@@ -13,9 +13,9 @@ import type { HistoryOptions, Recovery, StoredMessage, StoredMessages } from '..
 import type { Participant } from '../../session/membership.ts';
 import type { MemoryLimit } from '../../session/memory-limit.ts';
 import type { Counters } from '../../telemetry/telemetry.ts';
+import type { Loss } from '../behind/ring.ts';
 import { BusMemory } from '../bus-memory.ts';
 import { unpackMessages } from '../packed-messages.ts';
-import type { Loss } from '../ring.ts';
 import type { RoomMessage } from '../segment.ts';
 import { Appends } from './appends.ts';
 import { CatchUp, type Recipient } from './catch-up.ts';

@@ -1,6 +1,6 @@
 /** Why a member that reads too slowly is closed. */
-import { YodelError } from '../errors.ts';
-import { publicNameOf } from './name.ts';
+import { YodelError } from '../../errors.ts';
+import { publicNameOf } from '../name.ts';
 
 /** @param room its name, or that of the room of all sessions */
 export function fellBehind(room: string, messages: number): YodelError {

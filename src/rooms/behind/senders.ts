@@ -1,5 +1,5 @@
 /** Who waits until the slow members of a room need less. */
-import type { Holder, Participant } from '../session/membership.ts';
+import type { Holder, Participant } from '../../session/membership.ts';
 
 /** Sessions whose messages are not handled meanwhile, and programs that await `drained()`. */
 export class Senders implements Holder {

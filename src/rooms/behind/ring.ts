@@ -2,11 +2,11 @@
  * What a room keeps for members that are behind: the segments that they have not received, up to `roomBuffer` bytes. All of
  * them read from the same ring, each from its own position, so that a slow member costs no queue of its own.
  */
-import type { YodelError } from '../errors.ts';
-import { Queue } from '../queue.ts';
-import type { MemoryLimit, MemoryUser } from '../session/memory-limit.ts';
-import type { Wire } from '../session/wire.ts';
-import type { RoomMessage, Segment } from './segment.ts';
+import type { YodelError } from '../../errors.ts';
+import { Queue } from '../../queue.ts';
+import type { MemoryLimit, MemoryUser } from '../../session/memory-limit.ts';
+import type { Wire } from '../../session/wire.ts';
+import type { RoomMessage, Segment } from '../segment.ts';
 
 /** What objects cost besides the frames. Counted, because a room may be sent many short messages. */
 const segmentCost = 512;

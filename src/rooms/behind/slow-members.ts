@@ -1,14 +1,14 @@
 /** The members of a room that are behind: they continue from its ring, and what they miss is counted and told. */
 
-import type { Participant } from '../session/membership.ts';
-import type { Wire } from '../session/wire.ts';
-import type { RoomContext } from './context.ts';
+import type { Participant } from '../../session/membership.ts';
+import type { Wire } from '../../session/wire.ts';
+import type { RoomContext } from '../context.ts';
+import { type Behind, type Member, recipientOf, writeShare } from '../member.ts';
+import { publicNameOf } from '../name.ts';
+import type { Part } from '../pending.ts';
+import type { Segment } from '../segment.ts';
 import { fellBehind } from './fell-behind.ts';
-import { type Behind, type Member, recipientOf, writeShare } from './member.ts';
-import { publicNameOf } from './name.ts';
-import type { Part } from './pending.ts';
 import { type Loss, Ring } from './ring.ts';
-import type { Segment } from './segment.ts';
 
 /** See the top of the file. */
 export class SlowMembers {
