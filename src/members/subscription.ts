@@ -123,6 +123,7 @@ export class RoomSubscription implements Subscription {
         return await this.#owner.taken();
       } catch {
         // It is away again.
+        await new Promise<void>((resolve) => this.#owner.clock.after(retryMs, resolve));
       }
     }
   }
