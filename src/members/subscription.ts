@@ -2,8 +2,8 @@
 import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import { checkOption } from '../option-values.ts';
 import type { Rooms } from '../rooms/rooms.ts';
+import { checkHistoryCount } from '../rooms/stored/history-count.ts';
 import type { HistoryOptions } from '../session/joining.ts';
 import { Inbox } from './inbox.ts';
 import type { Positions } from './positions.ts';
@@ -30,8 +30,6 @@ const retryMs = 250;
 /** A history that cannot be read for this long, although the bus is there, is an error. */
 const unreadableMs = 5000;
 
-const historySpec = { kind: 'count', off: '' } as const;
-
 /** See the top of the file. */
 export class RoomSubscription implements Subscription {
   readonly begun: Promise<void>;
@@ -48,7 +46,7 @@ export class RoomSubscription implements Subscription {
 
   /** @throws YodelError `YODEL_INVALID_OPTION` */
   constructor(room: string, options: SubscribeOptions, owner: SubscribedRooms) {
-    if (options.history !== undefined) checkOption('history', historySpec, options.history);
+    if (options.history !== undefined) checkHistoryCount(options.history);
     this.#room = room;
     this.#options = options;
     this.#owner = owner;

@@ -104,7 +104,7 @@ export interface Session extends SessionView {
    * is stored meanwhile and later, each message once, in order. The promise resolves when the history is sent, and the session is a
    * member. Await it before the session's next message is handled. If it is a member already, it leaves the room first.
    *
-   * @throws YodelError in the promise: as below; `YODEL_INVALID_POSITION`; `YODEL_BUS_UNAVAILABLE` if the history cannot be read:
+   * @throws YodelError in the promise: as below; `YODEL_INVALID_POSITION`; `YODEL_INVALID_OPTION`; `YODEL_BUS_UNAVAILABLE` if the history cannot be read:
    *   the session is no member then
    */
   join(room: string, options: HistoryOptions & JoinOptions): Promise<Recovery>;
@@ -199,8 +199,8 @@ export interface Room {
   /**
    * Reads the history: for programs that are no member.
    *
-   * @param options see {@link HistoryOptions}; at most about 256 KiB at a time: go on with the position that is returned
-   * @throws YodelError in the promise: `YODEL_INVALID_POSITION`, `YODEL_BUS_UNAVAILABLE`
+   * @param options see {@link HistoryOptions}. After a position, at most about 256 KiB at a time: go on with the one that is returned
+   * @throws YodelError in the promise: `YODEL_INVALID_POSITION`, `YODEL_INVALID_OPTION`, `YODEL_BUS_UNAVAILABLE`
    */
   read(options: HistoryOptions): Promise<StoredMessages>;
   /** The last messages that the room was sent in this process, at most `roomHistory` of them, the oldest first. */

@@ -24,7 +24,7 @@ export type HistoryOptions =
     }
   | {
       readonly since?: undefined;
-      /** The last messages, at most this number. */
+      /** The last messages, at most this number, and of a broker at most about 8 MiB. */
       readonly history: number;
     };
 

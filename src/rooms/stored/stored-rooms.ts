@@ -21,6 +21,7 @@ import { Appends } from './appends.ts';
 import { CatchUp, type Recipient } from './catch-up.ts';
 import { continueAt, endOfAll, newestOf } from './chain.ts';
 import { Feed } from './feed.ts';
+import { checkHistoryCount } from './history-count.ts';
 import { placeOf, positionOf } from './position.ts';
 import {
   beginning,
@@ -110,6 +111,7 @@ export class StoredRooms implements StoreReceiver {
 
   /** @throws YodelError as `Room.read` */
   async read(room: string, { since, history = 0 }: HistoryOptions): Promise<StoredMessages> {
+    checkHistoryCount(history);
     if (since !== undefined) {
       const place = placeOf(since);
       const range = await this.store.read(room, { after: place }, readSize);
@@ -133,6 +135,7 @@ export class StoredRooms implements StoreReceiver {
     { since, history = 0 }: HistoryOptions,
     arrived: () => void,
   ): Promise<Recovery> {
+    checkHistoryCount(history);
     const wanted = { since: since === undefined ? undefined : placeOf(since), history };
     this.cancel(participant, room);
     const joining = new Joining(participant, (batch, seen) => this.#send(participant, batch, seen), arrived);

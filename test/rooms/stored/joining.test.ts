@@ -89,6 +89,16 @@ test('what is no position, and what is no room', async () => {
   expect(session.rooms.size).toBe(0);
 });
 
+test('what is no number of messages', async () => {
+  const { session, room } = await start();
+  await room.store('a');
+  for (const history of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3' as never]) {
+    await expect(session.join('news', { history })).rejects.toMatchObject({ code: 'YODEL_INVALID_OPTION' });
+    await expect(room.read({ history })).rejects.toMatchObject({ code: 'YODEL_INVALID_OPTION' });
+  }
+  expect(session.rooms.size).toBe(0);
+});
+
 test('an empty history', async () => {
   const { client, session, room } = await start();
   expect(await room.read({ history: 5 })).toEqual({ recovered: false, messages: [], position: '0', hasMore: false });

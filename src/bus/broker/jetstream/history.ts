@@ -27,8 +27,8 @@ const lookEveryMs = 1000;
 const maxCertain = 10_000;
 /** So many batches are read one by one, which is faster for few. */
 const fewBatches = 4;
-/** The longest part of a history that is read at once because of the number of its messages. */
-const maxNewest = 33_554_432;
+/** The longest part of a history that is read at once because of the number of its messages, in bytes: as with Redis. */
+const maxNewest = 8_388_608;
 const pageBytes = 1_048_576;
 
 /** See the top of the file. */
