@@ -1,5 +1,6 @@
 /** A room, as programs see it. */
-import type { Message } from '../framing/message.ts';
+import { checkMessage } from '../framing/framing.ts';
+import { isMessage, type Message } from '../framing/message.ts';
 import type { Room, RoomSendOptions, Session } from '../session/handler.ts';
 import type { HistoryOptions, RoomReach, StoredMessages } from '../session/joining.ts';
 import type { Participant } from '../session/membership.ts';
@@ -44,6 +45,7 @@ export class RoomHandle implements Room {
   }
 
   async store(message: string | Uint8Array | Message): Promise<string> {
+    if (!isMessage(message)) checkMessage(message);
     return this.#rooms.stored.add(this.name, message);
   }
 

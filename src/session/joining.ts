@@ -38,7 +38,7 @@ export interface AnyJoinOptions extends JoinOptions {
 export interface Recovery {
   /**
    * Whether nothing is missing after the position `since`. False if messages after it are removed already, because of their age or
-   * number; if the store has lost its data; and without `since`.
+   * number; if the store has lost its data; if the session has left, or ended, before it became a member; and without `since`.
    */
   readonly recovered: boolean;
   /** How many messages of the history there were. */

@@ -8,7 +8,7 @@
  * ```
  */
 import type { Recovery } from '../../session/joining.ts';
-import { continueAt, endOfAll, isAnother, newestOf } from './chain.ts';
+import { continueAt, endOfAll, isAnother, newestOf, placeBefore } from './chain.ts';
 import { type Feed, pageSize, type Tail } from './feed.ts';
 import { findFork, Received } from './fork.ts';
 import { positionOf } from './position.ts';
@@ -34,6 +34,9 @@ export interface Recipient {
   arrived(): void;
 }
 
+/** How many of the last messages are looked for from the end of the history. */
+const fewMessages = 1000;
+
 /** See the top of the file. */
 export class CatchUp {
   readonly #feed: Feed;
@@ -44,6 +47,7 @@ export class CatchUp {
   readonly #received = new Received();
   #recovered = false;
   #messages = 0;
+  #isMember = false;
 
   /** @param read reads the store, when it is its turn */
   constructor(feed: Feed, read: RoomStore['read'], recipient: Recipient, wanted: Wanted) {
@@ -58,7 +62,11 @@ export class CatchUp {
     await this.#feed.settled();
     await this.#begin();
     while (!this.#recipient.isOver && !(await this.#step())) await this.#recipient.drained();
-    return { recovered: this.#recovered, messages: this.#messages, position: positionOf(this.#place) };
+    return {
+      recovered: this.#recovered && this.#isMember,
+      messages: this.#messages,
+      position: positionOf(this.#place),
+    };
   }
 
   /** Finds the place from which on it is sent what there is. */
@@ -73,10 +81,20 @@ export class CatchUp {
       this.#recovered = isIntact;
       if (isIntact) return;
     }
-    const { batches } = await this.#read(this.#feed.room, { newest: history }, pageSize);
-    if (history > 0) this.#send(newestOf(batches, history));
-    for (const batch of batches) this.#received.add(batch);
-    this.#place = endOfAll(batches, beginning);
+    this.#place = await this.#placeOfLast(history);
+  }
+
+  /** The place before the last messages. They are read from there on, for they may be many. */
+  async #placeOfLast(messages: number): Promise<Place> {
+    const { room } = this.#feed;
+    const few = messages <= fewMessages ? messages : 0;
+    const { batches, last } = await this.#read(room, { newest: few }, pageSize);
+    for (const batch of batches) this.#received.beginAt(batch);
+    if (messages === 0) return endOfAll(batches, beginning);
+    const number = Math.max(0, last - messages);
+    if (few > 0) return placeIn(newestOf(batches, messages).batches, number);
+    const range = await this.#read(room, { after: { number, id: '', at: 0 } }, pageSize);
+    return placeIn(range.batches, number);
   }
 
   /** Sends a page. Returns whether that was all. */
@@ -130,6 +148,13 @@ export class CatchUp {
     this.#send({ batches, seen: 0 });
     this.#feed.joined(this.#received);
     this.#recipient.arrived();
+    this.#isMember = true;
     return true;
   }
+}
+
+/** The place after the message with this number, or before the first of these batches. */
+function placeIn([first]: readonly StoredBatch[], number: number): Place {
+  if (!first) return beginning;
+  return number < first.first ? placeBefore(first) : { number, id: first.id, at: first.at };
 }

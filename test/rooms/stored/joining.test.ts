@@ -107,6 +107,18 @@ test('an empty history', async () => {
   expect(await next(client, 1)).toEqual(['a']);
 });
 
+test('more of the last messages than there are, and many of them', async () => {
+  const { client, session, room } = await start();
+  const texts = Array.from({ length: 3000 }, (_, index) => `${index}`);
+  await Promise.all(texts.map((text) => room.store(text)));
+  expect(await session.join('news', { history: 5000 })).toMatchObject({ messages: 3000 });
+  expect(await next(client, 3000)).toEqual(texts);
+  expect(await session.join('news', { history: 2000 })).toMatchObject({ messages: 2000 });
+  expect(await next(client, 2000)).toEqual(texts.slice(-2000));
+  expect(await session.join('news', { history: 900 })).toMatchObject({ messages: 900 });
+  expect(await next(client, 900)).toEqual(texts.slice(-900));
+});
+
 test('limits apply, and leave no trace', async () => {
   const { session, room } = await start({ maxRoomsPerSession: 1 });
   await room.store('a');
@@ -121,7 +133,7 @@ test('leaving, or joining without a history, ends the reading', async () => {
   await room.store('a');
   const left = session.join('news', { history: 1 });
   session.leave('news');
-  await left;
+  expect(await left).toMatchObject({ recovered: false });
   expect(session.rooms.size).toBe(0);
   const joined = session.join('news', { history: 1 });
   session.join('news');

@@ -45,17 +45,20 @@ class Member {
   async join(): Promise<void> {
     this.isJoining = true;
     this.stay = [];
+    let hasArrived = false;
     const isFirst = this.position === undefined;
     const wanted = this.position === undefined ? { history: 3 } : { since: this.position };
     const result = await this.process.stored
       .join(this.participant, room, wanted, () => {
+        hasArrived = true;
         this.process.members.add(this);
         this.missedAsMember = 0;
         this.receivedAsMember = 0;
       })
       .catch(() => undefined);
     this.isJoining = false;
-    if (!result) return;
+    // It left before it was a member.
+    if (!result || !hasArrived) return;
     if (this.isIn) this.memberAfter = placeOf(result.position).number;
     this.recovered &&= result.recovered || isFirst;
     this.position ??= result.position;

@@ -195,13 +195,13 @@ export class NatsStream {
   }
 
   async #info(): Promise<StreamInfo | undefined> {
-    const reply = await this.#api(`STREAM.INFO.${this.#name}`);
+    const reply = await this.#again(`STREAM.INFO.${this.#name}`);
     if (reply.error?.err_code === codes.noStream) return undefined;
     return infoOf(reply);
   }
 
   async #create(): Promise<StreamInfo> {
-    const reply = await this.#api(`STREAM.CREATE.${this.#name}`, this.#wanted());
+    const reply = await this.#again(`STREAM.CREATE.${this.#name}`, this.#wanted());
     if (reply.error?.err_code !== codes.nameInUse) return infoOf(reply);
     // Another node was faster.
     const info = await this.#info();
@@ -265,8 +265,23 @@ export class NatsStream {
     return { at: message.seq, bytes: Buffer.from(message.data ?? '', 'base64') };
   }
 
-  async #api(subject: string, request: object = {}): Promise<Reply> {
-    const reply = parsed(await this.#requests.request(`$JS.API.${subject}`, JSON.stringify(request)));
+  /**
+   * Makes a request that may be made several times: nats-server 2.9 does not answer some about a stream that another node is creating
+   * at that moment.
+   */
+  async #again(subject: string, request: object = {}): Promise<Reply> {
+    for (let left = attempts; ; left--) {
+      try {
+        return await this.#api(subject, request, attemptMs);
+      } catch (error) {
+        if (!(error instanceof SilentError) || left === 1) throw error;
+      }
+    }
+  }
+
+  async #api(subject: string, request: object = {}, silentMs?: number): Promise<Reply> {
+    const options = silentMs === undefined ? {} : { silentMs };
+    const reply = parsed(await this.#requests.request(`$JS.API.${subject}`, JSON.stringify(request), options));
     if (includes(codes.notEnabled, reply.error?.err_code)) throw new NoReplyError(notEnabled);
     return reply;
   }
@@ -275,6 +290,9 @@ export class NatsStream {
 /** Why nobody answers. */
 export const notEnabled = 'JetStream is not enabled for this user: nats-server needs "jetstream" in its configuration';
 
+/** How often, and for how long, an answer about the stream itself is waited for. */
+const attempts = 5;
+const attemptMs = 1000;
 const minAgeMs = 100;
 /** Far below the numbers that JavaScript can tell apart. */
 const maxFirst = 2 ** 40;
