@@ -1,10 +1,10 @@
 /** A real terminal, run by tmux. A test types into it and reads its screen. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { childrenOf } from './process/children.ts';
+import { childrenOf, isAsleep } from './process/children.ts';
 import { environmentOfTest } from './process/environment.ts';
 import { waitUntil } from './process/process.ts';
 import { folderWithYodel } from './shell.ts';
@@ -86,8 +86,8 @@ export class Terminal {
     const size = () => execFileSync('stty', ['-F', device, 'size'], { encoding: 'utf8' }).trim();
     await waitUntil(`the terminal is ${width} columns wide`, () => size() === `${height} ${width}`);
     const program = this.processIn();
-    const isAsleep = () => /\) S /.test(readFileSync(`/proc/${program}/stat`, 'latin1'));
-    if (program > 0) await waitUntil('the program waits for input', isAsleep);
+    // A runtime may receive the signal in any of its threads.
+    if (program > 0) await waitUntil('the program waits for input', () => isAsleep(program));
   }
 
   /** Types a line and presses Enter. */

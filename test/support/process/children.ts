@@ -26,6 +26,18 @@ export async function allGone(...pids: number[]): Promise<void> {
   await waitUntil(`processes ${pids.join(', ')} are gone`, () => !pids.some(isRunning));
 }
 
+/** Whether all threads of a process wait for something: none has work, such as a signal. */
+export function isAsleep(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    try {
+      return /\) S /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1'));
+    } catch {
+      // It has ended.
+      return true;
+    }
+  });
+}
+
 function parentOf(pid: number): number | undefined {
   try {
     return Number(/^\d+ \(.*\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);

@@ -3,6 +3,7 @@
  * the server passes it on to the subject of the room to which nodes with members subscribe.
  */
 import type { Msg } from '@nats-io/transport-node';
+import { realClock } from '../../../clock.ts';
 import { ownCopy } from '../../../framing/slices.ts';
 import type { StoredBatch, StoreLimits } from '../../../rooms/stored/store.ts';
 import { RefusedError } from '../broker.ts';
@@ -30,7 +31,8 @@ interface StreamConfig {
 /** Errors of JetStream: `error_code` in its source. */
 const codes = {
   noStream: 10059,
-  nameInUse: 10058,
+  /** The name is in use, or the subjects are: nodes that create the same stream at the same time. */
+  alreadyCreated: [10058, 10065],
   noMessage: 10037,
   /** Something else was appended to the subject. The second one does not say what; newer servers have it. */
   wrongLast: [10071, 10164],
@@ -202,11 +204,15 @@ export class NatsStream {
 
   async #create(): Promise<StreamInfo> {
     const reply = await this.#again(`STREAM.CREATE.${this.#name}`, this.#wanted());
-    if (reply.error?.err_code !== codes.nameInUse) return infoOf(reply);
-    // Another node was faster.
-    const info = await this.#info();
-    if (!info) throw new RefusedError(reply.error.description);
-    return info;
+    const isCreated = includes(codes.alreadyCreated, reply.error?.err_code);
+    if (!isCreated) return infoOf(reply);
+    // Another node was faster, or is creating it at this moment.
+    for (let left = attempts; left > 0; left--) {
+      const info = await this.#info();
+      if (info) return info;
+      await new Promise<void>((resolve) => realClock.after(beingCreatedMs, resolve));
+    }
+    return infoOf(reply);
   }
 
   /** How the stream is created. */
@@ -293,6 +299,7 @@ export const notEnabled = 'JetStream is not enabled for this user: nats-server n
 /** How often, and for how long, an answer about the stream itself is waited for. */
 const attempts = 5;
 const attemptMs = 1000;
+const beingCreatedMs = 100;
 const minAgeMs = 100;
 /** Far below the numbers that JavaScript can tell apart. */
 const maxFirst = 2 ** 40;
