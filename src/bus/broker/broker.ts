@@ -55,8 +55,8 @@ export interface BrokerReceiver {
 }
 
 /**
- * The histories of rooms at a broker, over connections that are open until the {@link BrokerConnection} is closed or lost. Everything
- * that is under way then rejects.
+ * The histories of rooms at a broker, over connections that are open until the {@link BrokerConnection} is closed or lost. Requests
+ * that are pending then reject.
  */
 export interface BrokerHistory {
   /**

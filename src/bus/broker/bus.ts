@@ -122,7 +122,7 @@ export class BrokerBus implements Bus, BrokerLinkOwner, StatesOwner, StartsOwner
   follow(room: string): void {
     const follows = ++this.#follows;
     this.followed.set(room, follows);
-    // Others are told once what they send arrives, and their numbers count from then on.
+    // The others learn of it when what they send would arrive; they count from then on.
     void this.#link.subscribe(this.#subjects.ofRoom(room)).then(() => this.#subscribed(room, follows));
   }
 

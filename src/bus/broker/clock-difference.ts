@@ -3,7 +3,7 @@
  * with when members have joined here.
  *
  * A packet arrives after it was sent. So the least difference between the two times that was seen is the one between the clocks, and
- * a bit more: the time on the way. Converted times are never too early, and so never too low is what members are told.
+ * a bit more: the time on the way. Converted times are never too early, so the numbers that members are told are never too low.
  */
 
 /** Clocks are set, and drift: what was seen longer ago than once or twice this time does not count. */

@@ -111,7 +111,7 @@ export class States {
     const { announced, receiver } = this.#owner;
     const state = (room: string) => {
       const { last, sentAt = 0, size } = receiver.stateOf(room);
-      // Those that follow the room are told by themselves where it begins, before something is sent there.
+      // Each node that follows the room learns in a packet of its own where the sequence begins, before something is sent there.
       return {
         last: sentAt > 0 ? last : 0,
         sentAt,

@@ -1,7 +1,7 @@
 /** Totals of the histories of rooms in a journal, and what may be wrong with them. */
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { sizeInSql, sumOf } from './table.ts';
+import { type StoredRow, sizeInSql, sumOf } from './table.ts';
 
 /** The number of batches to check in one step. */
 const stepSize = 256;
@@ -27,15 +27,8 @@ export function totalsOf(database: DatabaseSync): HistoryTotals {
   return { ...empty, ...database.prepare(sql).get() };
 }
 
-interface Row {
+interface RoomRow extends StoredRow {
   readonly room: string;
-  readonly first: number;
-  readonly count: number;
-  readonly id: string;
-  readonly previous: string;
-  readonly time: number;
-  readonly sum: number;
-  readonly bytes: Uint8Array;
 }
 
 /** Checks each batch, and that those of a room follow one another. Yields a description of each step. */
@@ -49,9 +42,9 @@ export async function* checkHistories(
     `SELECT room, first, count, id, previous, time, sum, bytes FROM stored WHERE (room, first) > (?, ?)
       ORDER BY room, first LIMIT ${stepSize}`,
   );
-  let last: Row | undefined;
+  let last: RoomRow | undefined;
   for (;;) {
-    const rows = page.all(last?.room ?? '', last?.first ?? 0) as unknown as Row[];
+    const rows = page.all(last?.room ?? '', last?.first ?? 0) as unknown as RoomRow[];
     for (const row of rows) {
       const problem = problemOf(row, last);
       if (problem) report(problem);
@@ -65,7 +58,7 @@ export async function* checkHistories(
   if (counted !== totalsOf(database).bytes) report('the size of what rooms have stored is not the recorded one');
 }
 
-function problemOf(row: Row, before: Row | undefined): string | undefined {
+function problemOf(row: RoomRow, before: RoomRow | undefined): string | undefined {
   const { room, first, count } = row;
   const name = `room ${JSON.stringify(room)}`;
   if (sumOf(row, room) !== row.sum)

@@ -3,20 +3,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RoomStore, StoredBatch, StoredRange } from '../../rooms/stored/store.ts';
 import { damaged, readingError } from '../database.ts';
 import { openToRead } from '../reader.ts';
-import { sumOf } from './table.ts';
+import { type StoredRow, sumOf } from './table.ts';
 
 /** The newest batches are read at once. This many bytes of them are enough, whatever was asked for. */
 const mostBytes = 33_554_432;
-
-interface Row {
-  readonly first: number;
-  readonly count: number;
-  readonly id: string;
-  readonly previous: string;
-  readonly time: number;
-  readonly sum: number;
-  readonly bytes: Uint8Array;
-}
 
 /** See the top of the file. */
 export class HistoryReader {
@@ -77,7 +67,7 @@ export class HistoryReader {
   #readAfter(room: string, number: number, maxBytes: number, since: number): StoredBatch[] {
     const batches: StoredBatch[] = [];
     let bytes = 0;
-    for (const row of this.#after.iterate(room, since, number) as Iterable<unknown> as Iterable<Row>) {
+    for (const row of this.#after.iterate(room, since, number) as Iterable<unknown> as Iterable<StoredRow>) {
       // The batch with the place does not count, so that readers advance.
       if (row.first > number) {
         if (bytes > 0 && bytes + row.bytes.length > maxBytes) break;
@@ -91,7 +81,7 @@ export class HistoryReader {
   #readNewest(room: string, count: number, since: number): StoredBatch[] {
     const batches: StoredBatch[] = [];
     let [missing, bytes] = [count, 0];
-    for (const row of this.#newest.iterate(room, since) as Iterable<unknown> as Iterable<Row>) {
+    for (const row of this.#newest.iterate(room, since) as Iterable<unknown> as Iterable<StoredRow>) {
       batches.push(this.#batchOf(room, row));
       missing -= row.count;
       bytes += row.bytes.length;
@@ -100,7 +90,7 @@ export class HistoryReader {
     return batches.reverse();
   }
 
-  #batchOf(room: string, { sum, ...row }: Row): StoredBatch {
+  #batchOf(room: string, { sum, ...row }: StoredRow): StoredBatch {
     if (sumOf(row, room) !== sum) {
       const messages = `the messages ${row.first} to ${row.first + row.count - 1} of room ${JSON.stringify(room)}`;
       throw damaged(this.#file, `${messages} are not as they were stored`);

@@ -52,6 +52,18 @@ export interface HistoryPlace {
   readonly previous: string;
 }
 
+/** A batch of a room, as the table has it. */
+export interface StoredRow {
+  readonly first: number;
+  readonly count: number;
+  readonly id: string;
+  readonly previous: string;
+  readonly time: number;
+  /** See {@link sumOf}. */
+  readonly sum: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A checksum of everything that readers rely on. */
 export function sumOf(batch: Omit<NewBatch, 'room'> & HistoryPlace, room: string): number {
   const { first, count, id, previous, time, bytes } = batch;

@@ -8,8 +8,8 @@
  * ```
  */
 import type { Recovery } from '../../session/joining.ts';
-import { continueAt, endOfAll, isAnother, newestOf, placeBefore } from './chain.ts';
-import { type Feed, pageSize, type Tail } from './feed.ts';
+import { continueAt, endOfAll, isAnother, newestOf, pageSize, placeBefore } from './chain.ts';
+import type { Feed, Tail } from './feed.ts';
 import { findFork, Received } from './fork.ts';
 import { positionOf } from './position.ts';
 import { beginning, type Place, type RoomStore, type StoredBatch, type StoredRange } from './store.ts';

@@ -1,6 +1,9 @@
 /** Whether parts of a history follow each other. */
 import type { Place, StoredBatch, StoredRange } from './store.ts';
 
+/** How much of a history is read at a time, in bytes. */
+export const pageSize = 65_536;
+
 /** The place after a batch. */
 export function endOf({ first, count, id, at }: StoredBatch): Place {
   return { number: first + count - 1, id, at };

@@ -9,7 +9,7 @@
  * ```
  */
 import type { Clock, Timer } from '../../clock.ts';
-import { type Continuation, continueAt, endOf, endOfAll, follows, isAnother, placeBefore } from './chain.ts';
+import { type Continuation, continueAt, endOf, endOfAll, follows, isAnother, pageSize, placeBefore } from './chain.ts';
 import { findFork, Received } from './fork.ts';
 import { beginning, type Place, type RoomStore, type StoredBatch } from './store.ts';
 
@@ -23,14 +23,13 @@ export interface FeedOwner {
   lost(room: string, messages: number, until: number): void;
 }
 
-/** How much is read at a time, in bytes. */
-export const pageSize = 65_536;
 /** What arrives while the feed reads, in bytes: the rest is read, too. */
 const waitingSize = 1_048_576;
 /** The pause before another attempt to read, if the store does not say that it can be reached again. */
 const retryMs = 1000;
 /** How long something in the store may take to arrive, before the feed reads it. */
 const lateMs = 500;
+
 /** See the top of the file. */
 export class Feed {
   readonly room: string;
@@ -46,6 +45,8 @@ export class Feed {
   #reading: Promise<void> | undefined;
   #mustRead = false;
   #retry: Timer | undefined;
+  /** Why it could not read. */
+  #failure: unknown;
   #isClosed = false;
 
   constructor(room: string, owner: FeedOwner) {
@@ -115,8 +116,6 @@ export class Feed {
     this.#retry?.cancel();
     for (const tail of this.#tails) tail.stop();
   }
-
-  #failure: unknown;
 
   async #readAll(): Promise<void> {
     try {

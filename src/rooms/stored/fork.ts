@@ -2,15 +2,13 @@
  * Where a reader goes on if the history is another one: the store has lost data, and continues from an earlier place, or from the
  * beginning.
  */
-import { continueAt, endOf, endOfAll, placeBefore } from './chain.ts';
+import { continueAt, endOf, endOfAll, pageSize, placeBefore } from './chain.ts';
 import { beginning, type Place, type RoomStore, type StoredBatch } from './store.ts';
 
 /** How many batches are remembered. */
 const remembered = 256;
 /** What was sent this long after the last batch is not older than that, though clocks differ: a store takes longer to start again. */
 const restartMs = 100;
-/** How much is read at a time, in bytes. */
-const pageSize = 65_536;
 
 /** The batches that a reader has received last. */
 export class Received {

@@ -12,6 +12,7 @@ import type { HandlerObject } from '../../session/handler.ts';
 import type { HistoryOptions, Recovery, StoredMessage, StoredMessages } from '../../session/joining.ts';
 import type { Participant } from '../../session/membership.ts';
 import type { MemoryLimit } from '../../session/memory-limit.ts';
+import { Slots } from '../../slots.ts';
 import type { Counters } from '../../telemetry/telemetry.ts';
 import type { Loss } from '../behind/ring.ts';
 import { BusMemory } from '../bus-memory.ts';
@@ -64,8 +65,7 @@ export class StoredRooms implements StoreReceiver {
   readonly #feeds = new Map<string, Feed>();
   /** Who is catching up, by room. */
   readonly #joining = new Map<Participant, Map<string, Joining>>();
-  #readersLeft = readers;
-  readonly #readersWaiting: (() => void)[] = [];
+  readonly #readers = new Slots(readers);
 
   constructor(store: RoomStore, rooms: StoringRooms) {
     this.store = store;
@@ -116,11 +116,11 @@ export class StoredRooms implements StoreReceiver {
       const place = placeOf(since);
       const range = await this.store.read(room, { after: place }, readSize);
       const next = continueAt(place, range);
-      if (next.isIntact) return this.#read(room, next, place, { recovered: true, hasMore: !next.isComplete });
+      if (next.isIntact) return this.#partOf(next, place, { recovered: true, hasMore: !next.isComplete });
     }
     const { batches } = await this.store.read(room, { newest: history }, readSize);
     const newest = history > 0 ? newestOf(batches, history) : { batches: [], seen: 0 };
-    return this.#read(room, newest, endOfAll(batches, beginning), { recovered: false, hasMore: false });
+    return this.#partOf(newest, endOfAll(batches, beginning), { recovered: false, hasMore: false });
   }
 
   /**
@@ -242,8 +242,7 @@ export class StoredRooms implements StoreReceiver {
     }
   }
 
-  #read(
-    _room: string,
+  #partOf(
     { batches, seen }: { readonly batches: readonly StoredBatch[]; readonly seen: number },
     start: Place,
     rest: Pick<StoredMessages, 'recovered' | 'hasMore'>,
@@ -256,17 +255,7 @@ export class StoredRooms implements StoreReceiver {
   }
 
   /** Reads a page once one of the readers is free. */
-  readonly #readInTurn: RoomStore['read'] = async (...request) => {
-    if (this.#readersLeft === 0) await new Promise<void>((resolve) => this.#readersWaiting.push(resolve));
-    else this.#readersLeft--;
-    try {
-      return await this.store.read(...request);
-    } finally {
-      const next = this.#readersWaiting.shift();
-      if (next) next();
-      else this.#readersLeft++;
-    }
-  };
+  readonly #readInTurn: RoomStore['read'] = (...request) => this.#readers.run(() => this.store.read(...request));
 }
 
 /** A session that is sent a history. */

@@ -144,7 +144,7 @@ export class NatsRequests {
     const pending = this.#take(token);
     if (!pending) return;
     if (message.data.length === 0 && message.headers?.code === 503) {
-      pending.reject(new NoReplyError(`nobody answers on ${pending.subject}`));
+      pending.reject(new NoReplyError(`there is no responder on ${pending.subject}`));
     } else pending.resolve(message);
   }
 

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import { realClock } from '../../../clock.ts';
 import type { NewBatch, Place, StoredBatch, StoredRange, StoreLimits } from '../../../rooms/stored/store.ts';
+import { Slots } from '../../../slots.ts';
 import { type BrokerHistory, RefusedError } from '../broker.ts';
 import { silent } from '../link.ts';
 import { readStoredPacket, storedHead } from '../stored-packets.ts';
@@ -23,8 +24,7 @@ export class RedisHistory implements BrokerHistory {
   readonly #limits: StoreLimits;
   readonly #longest: number;
   readonly #silent: () => void;
-  #readersLeft = readers;
-  readonly #waiting: (() => void)[] = [];
+  readonly #readers = new Slots(readers);
 
   /**
    * Two connections, so that what is appended waits for no long reads.
@@ -82,28 +82,25 @@ export class RedisHistory implements BrokerHistory {
       'after' in from
         ? ['after', from.after.number, maxBytes]
         : ['newest', Math.max(1, from.newest), Math.max(maxBytes, maxNewest)];
-    const reply = await this.#inTurn(() => this.#run(this.#reading, readScript, [name, ...wanted, storedAge]));
+    const reply = await this.#readers.run(() =>
+      this.#inTime(this.#run(this.#reading, readScript, [name, ...wanted, storedAge])),
+    );
     if (!Array.isArray(reply)) throw new RangeError('Redis has responded with something else');
     const [last, ...packets] = reply as Buffer[];
     return { last: numberOf(String(last)), batches: packets.map((packet) => batchOf(room, packet)) };
   }
 
   /** @throws Error also if there is no reply in time */
-  async #inTurn<Reply>(read: () => Promise<Reply>): Promise<Reply> {
-    if (this.#readersLeft === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#readersLeft--;
+  async #inTime<Reply>(read: Promise<Reply>): Promise<Reply> {
     const silence = Promise.withResolvers<never>();
     const timer = realClock.deadline(silentMs, () => {
       silence.reject(new Error(silent));
       this.#silent();
     });
     try {
-      return await Promise.race([read(), silence.promise]);
+      return await Promise.race([read, silence.promise]);
     } finally {
       timer.cancel();
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#readersLeft++;
     }
   }
 
