@@ -19,6 +19,8 @@ export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
+export type { Codec } from './codec/codec.ts';
+export type { Reply } from './codec/reply.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { escapeProse, escapeText } from './format/escape.ts';
 export { type HeadersOptions, headers } from './framing/counted/headers.ts';
@@ -82,16 +84,7 @@ export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from 
 export type { Bus } from './rooms/bus.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';
-export type {
-  Handler,
-  HandlerObject,
-  MessageHandler,
-  Reply,
-  Room,
-  RoomSendOptions,
-  Session,
-  SessionServer,
-} from './session/handler.ts';
+export type { Handler, HandlerCallbacks, HandlerObject, MessageHandler } from './session/handler.ts';
 export type {
   HistoryOptions,
   JoinOptions,
@@ -102,6 +95,7 @@ export type {
   StoredMessages,
 } from './session/joining.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
+export type { Room, RoomSendOptions, Session, SessionServer } from './session/public-session.ts';
 export type {
   BusCounters,
   BusEvent,

@@ -1,6 +1,6 @@
 import type { Address } from '../address.ts';
+import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
-import type { Message } from '../framing/message.ts';
 import type { Handshake } from '../transport/transport.ts';
 import type { ClientState } from './options.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
@@ -10,7 +10,9 @@ import type { UnfinishedMessage } from './unfinished-message.ts';
  * `for await (const message of client)`. The iteration ends when the server ends the connection, and throws when the
  * connection breaks.
  */
-export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposable {
+export interface Client<C extends MaybeCodec = undefined>
+  extends AsyncIterable<Received<C>, undefined>,
+    AsyncDisposable {
   /** The server's address. */
   readonly address: Address;
   readonly state: ClientState;
@@ -35,13 +37,13 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
    *   `YodelError` (`YODEL_UNENCODABLE_MESSAGE`) if this framing cannot express the message, which is then not sent
    * @throws YodelError `YODEL_CONNECTION_CLOSED`, `YODEL_NOT_CONNECTED`
    */
-  send(message: string | Uint8Array | Message): boolean | YodelError;
+  send(message: Sendable<C>): boolean | YodelError;
   /**
    * The frame that {@link send} would send.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, `YODEL_NOT_CONNECTED`
    */
-  encode(message: string | Uint8Array | Message): Uint8Array;
+  encode(message: Sendable<C>): Uint8Array;
   /** Resolves when the operating system has taken everything, or the connection has ended. */
   drained(): Promise<void>;
   /**
@@ -52,7 +54,7 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
    * @throws YodelError `YODEL_REQUEST_TIMEOUT`, `YODEL_CONNECTION_CLOSED`, `YODEL_CONNECTION_RESET`,
    *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_OPTION`; the signal's reason when it is aborted
    */
-  request(message: string | Uint8Array | Message, options?: RequestOptions): Promise<Message>;
+  request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>>;
   /** Ends this side (FIN). Messages are still received until the server ends its side. */
   end(): void;
   /**

@@ -1,4 +1,5 @@
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import type { MaybeCodec } from '../codec/codec.ts';
 import type { Client } from './client.ts';
 import { dial } from './dial.ts';
 import { MessageClient } from './message-client.ts';
@@ -16,10 +17,10 @@ import { type ConnectOptions, dialSettings, resolveClientOptions } from './optio
  * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_CONNECT_TIMEOUT`, `YODEL_HOST_NOT_FOUND`, `YODEL_INVALID_ADDRESS`,
  *   `YODEL_INVALID_OPTION`, …; the signal's reason when it is aborted
  */
-export async function connect(
+export async function connect<C extends MaybeCodec = undefined>(
   address: Address | string | number = defaultAddress,
-  options: ConnectOptions = {},
-): Promise<Client> {
+  options: ConnectOptions<C> = {},
+): Promise<Client<C>> {
   const settings = resolveClientOptions(options);
   const { signal } = options;
   const to = typeof address === 'object' ? address : parseAddress(address);
@@ -33,5 +34,5 @@ export async function connect(
   const abort = () => client.abort();
   signal?.addEventListener('abort', abort, { once: true });
   void client.closed.then(() => signal?.removeEventListener('abort', abort));
-  return client;
+  return client as unknown as Client<C>;
 }

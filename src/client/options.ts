@@ -1,11 +1,13 @@
 /** The options of `connect()`: their types, checks and defaults. */
 
 import { type Clock, realClock } from '../clock.ts';
+import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
 import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
+import type { Correlate } from '../requests/correlation.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';
@@ -14,7 +16,11 @@ import type { DialSettings } from './dial.ts';
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /** Options of {@link connect}. Times are milliseconds, sizes are bytes; the reference lists every limit. */
-export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits> {
+export interface ConnectOptions<C extends MaybeCodec = undefined> extends WireOptions, OptionalValues<ClientLimits> {
+  /** Converts between messages and the values that the client gets and gives, such as `json()`. Default: none. */
+  readonly codec?: C | undefined;
+  /** How replies are matched to requests. Default: by order. */
+  readonly correlate?: Correlate<NoInfer<C>> | undefined;
   /** Which certificates to accept over TLS. Default: those the runtime trusts, for the address's host name. */
   readonly tls?: TlsOptions | undefined;
   /** Aborts the attempt to connect, and later the connection. */
@@ -39,6 +45,10 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
   readonly clock?: Clock | undefined;
 }
 
+/** @internal Options of any type. */
+// biome-ignore lint/suspicious/noExplicitAny: a codec receives some types and sends others
+export type AnyConnectOptions = ConnectOptions<any>;
+
 /** @internal The options with their defaults filled in. */
 export interface ClientSettings {
   readonly protocol: Protocol;
@@ -56,7 +66,7 @@ export interface ClientSettings {
  * @internal
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function resolveClientOptions(options: ConnectOptions): ClientSettings {
+export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
   return {
     protocol: resolveWire(options),

@@ -1,7 +1,8 @@
 /** Sends an endless pattern, like the Character Generator protocol (RFC 864), to measure and to test how clients read. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../framing/message.ts';
-import type { HandlerObject, Session } from '../session/handler.ts';
+import type { HandlerObject } from '../session/handler.ts';
+import type { Session } from '../session/public-session.ts';
 import { decodeForwarded } from './forwarding.ts';
 
 /** The printable characters of ASCII. Each line begins one character later than the one before. */

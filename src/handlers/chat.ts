@@ -1,7 +1,11 @@
 /** A chat: nicknames, rooms, and messages to one person. It uses only what every handler can use. */
+
+import type { Reply } from '../codec/reply.ts';
 import { escapeProse, escapeText } from '../format/escape.ts';
-import type { HandlerObject, Reply, RoomAction, Session } from '../session/handler.ts';
-import { isPerson, nameGuest, personOf, readNick, refusal, rename, roomOf } from './chat/person.ts';
+import type { HandlerCallbacks, HandlerObject } from '../session/handler.ts';
+import type { RoomAction } from '../session/joining.ts';
+import type { Session } from '../session/public-session.ts';
+import { begins, isPerson, nameGuest, personOf, readNick, refusal, rename, roomOf } from './chat/person.ts';
 import { enter, leave, tell, who } from './chat/visits.ts';
 
 /** How a {@link chat} behaves. */
@@ -10,7 +14,7 @@ export interface ChatOptions {
    * Whether a session may join a room, send to it, and receive its history. A person is a room, too: `@` and the nickname in small
    * letters; `join` is asked of it for `/nick`, and `send` for `/msg`. Default: nothing is allowed.
    */
-  readonly authorize?: HandlerObject['authorize'] | undefined;
+  readonly authorize?: HandlerCallbacks['authorize'] | undefined;
   /** The room that everyone is in at the start, where `authorize` allows it. Default: `lobby`. */
   readonly room?: string | undefined;
 }
@@ -88,7 +92,7 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
   }
 
   async function begin(session: Session): Promise<Reply> {
-    session.data.chat = { nick: '', current: undefined, told: new Set() };
+    begins(session);
     const refused = nameGuest(session);
     session.send(`* You are ${personOf(session).nick}; /help lists the commands`);
     if (refused !== undefined) session.send(refused);

@@ -7,8 +7,10 @@
  */
 
 import { realClock } from '../clock.ts';
+import type { Reply } from '../codec/reply.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { type Handler, type HandlerObject, type Reply, resolveHandler, type Session } from '../session/handler.ts';
+import { type Handler, type HandlerCallbacks, type HandlerObject, resolveHandler } from '../session/handler.ts';
+import type { Session } from '../session/public-session.ts';
 import type { Fault } from './faults/fault.ts';
 import { Faults, type FaultsOptions } from './faults/fault-set.ts';
 import { FaultySession } from './faults/session.ts';
@@ -43,7 +45,7 @@ export function withFaults(
   };
   const sessions = new WeakMap<Session, FaultySession>();
   const of = (session: Session) => sessions.get(session) as FaultySession;
-  return {
+  const faulty: HandlerCallbacks = {
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     ...(inner.startsTls && { startsTls: true }),
     // What delays a message is the fault, and not the handler.
@@ -52,9 +54,9 @@ export function withFaults(
     ...(inner.descriptors && { descriptors: inner.descriptors }),
     ...(inner.upstream && { upstream: inner.upstream }),
     open(session) {
-      const faulty = new FaultySession(session, set, settings);
-      sessions.set(session, faulty);
-      return faulty.handle(() => inner.open?.(faulty));
+      const inside = new FaultySession(session, set, settings);
+      sessions.set(session, inside);
+      return inside.handle(() => inner.open?.(inside));
     },
     ...(inner.message && { message: (message: Message, session: Session) => of(session).receive(message) }),
     ...(inner.batch && { batch: (batch: Batch, session: Session) => of(session).receive(batch) }),
@@ -74,10 +76,12 @@ export function withFaults(
       await closed;
     },
   };
+  // It has `message` or `batch`, as the handler inside.
+  return faulty as HandlerObject;
 }
 
 /** What rooms call. What they send to their members has no faults. */
-function callbacksOfRooms(inner: HandlerObject, of: (session: Session) => FaultySession): Partial<HandlerObject> {
+function callbacksOfRooms(inner: HandlerCallbacks, of: (session: Session) => FaultySession): HandlerCallbacks {
   const { missed, taken, authorize } = inner;
   return {
     ...(missed && {

@@ -5,7 +5,7 @@ import type { Batch } from '../framing/message.ts';
 import type { Conversation, Protocol } from '../framing/protocol.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { resolveWire } from '../framing/wire.ts';
-import type { Session } from '../session/handler.ts';
+import type { Session } from '../session/public-session.ts';
 
 /**
  * Options to decode the other side's bytes into messages. Any bytes are valid, because they are forwarded unchanged.

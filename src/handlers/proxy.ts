@@ -12,7 +12,8 @@
  */
 import { type Address, parseAddress } from '../address.ts';
 import { childDescriptors } from '../process/child-descriptors.ts';
-import type { HandlerObject, Session } from '../session/handler.ts';
+import type { HandlerObject } from '../session/handler.ts';
+import type { Session } from '../session/public-session.ts';
 import { takeShape, writesShapes } from './faults/shape.ts';
 import { otherProtocol } from './forwarding.ts';
 import type { ProxyOptions } from './proxy/options.ts';

@@ -15,9 +15,9 @@ import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-va
 import { type ServerLimits, serverOptions } from '../options.ts';
 import type { Bus, BusState } from '../rooms/bus.ts';
 import { Rooms } from '../rooms/rooms.ts';
-import type { Room, RoomSendOptions } from '../session/handler.ts';
 import type { HistoryOptions, RoomReach, StoredMessages } from '../session/joining.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
+import type { Room, RoomSendOptions } from '../session/public-session.ts';
 import { type Subscriber as EventSubscriber, Telemetry } from '../telemetry/telemetry.ts';
 import { Confirmations } from './confirmations.ts';
 import { Positions } from './positions.ts';

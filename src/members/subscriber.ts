@@ -1,7 +1,7 @@
 /** A member of a room without a connection: it takes messages rather than frames. */
 import type { Message } from '../framing/message.ts';
-import type { Session } from '../session/handler.ts';
 import type { Participant } from '../session/membership.ts';
+import type { Session } from '../session/public-session.ts';
 import type { Inbox } from './inbox.ts';
 
 let subscribers = 0;

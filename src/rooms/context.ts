@@ -1,7 +1,7 @@
 /** What the rooms of a server have in common. */
 import type { Clock } from '../clock.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
-import type { HandlerObject } from '../session/handler.ts';
+import type { HandlerCallbacks } from '../session/handler.ts';
 import type { RoomSession } from '../session/membership.ts';
 import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -31,5 +31,5 @@ export interface RoomsContext extends RoomContext {
    */
   readonly publishesAlways?: boolean | undefined;
   /** What the handler makes of stored messages. */
-  handler: Pick<HandlerObject, 'stored'>;
+  handler: Pick<HandlerCallbacks, 'stored'>;
 }

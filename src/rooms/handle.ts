@@ -1,9 +1,9 @@
 /** A room, as programs see it. */
 import { checkMessage } from '../framing/framing.ts';
 import { isMessage, type Message } from '../framing/message.ts';
-import type { Room, RoomSendOptions, Session } from '../session/handler.ts';
 import type { HistoryOptions, RoomReach, StoredMessages } from '../session/joining.ts';
 import type { Participant } from '../session/membership.ts';
+import type { Room, RoomSendOptions, Session } from '../session/public-session.ts';
 import type { LocalRoom, Membership } from './local-room.ts';
 import { participantOf } from './member.ts';
 import type { StoredRooms } from './stored/stored-rooms.ts';

@@ -1,8 +1,8 @@
 /** A room in this process: its members, and what it is sent. */
 
 import type { Message } from '../framing/message.ts';
-import type { RoomSendOptions } from '../session/handler.ts';
 import type { Participant } from '../session/membership.ts';
+import type { RoomSendOptions } from '../session/public-session.ts';
 import type { Loss } from './behind/ring.ts';
 import { Senders } from './behind/senders.ts';
 import { SlowMembers } from './behind/slow-members.ts';

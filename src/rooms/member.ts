@@ -1,5 +1,5 @@
-import type { Session } from '../session/handler.ts';
 import type { Participant, RoomSession } from '../session/membership.ts';
+import type { Session } from '../session/public-session.ts';
 import type { Wire } from '../session/wire.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Recipient, Segment } from './segment.ts';

@@ -11,9 +11,9 @@
 import { YodelError } from '../errors.ts';
 import { checkMessage } from '../framing/framing.ts';
 import { isMessage, type Message } from '../framing/message.ts';
-import type { Room, RoomSendOptions } from '../session/handler.ts';
 import type { AnyJoinOptions, HistoryOptions, JoinOptions, Recovery, RoomReach } from '../session/joining.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
+import type { Room, RoomSendOptions } from '../session/public-session.ts';
 import type { BusEvent } from '../telemetry/telemetry.ts';
 import type { Loss } from './behind/ring.ts';
 import { Bridge } from './bridge.ts';

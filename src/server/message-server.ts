@@ -9,16 +9,16 @@ import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { Rooms } from '../rooms/rooms.ts';
 import { MemoryStore } from '../rooms/stored/memory-store.ts';
-import type { Room, RoomSendOptions } from '../session/handler.ts';
-import { type HandlerObject, resolveHandler, type Session, type SessionServer } from '../session/handler.ts';
+import { type HandlerCallbacks, resolveHandler } from '../session/handler.ts';
 import type { RoomReach } from '../session/joining.ts';
 import type { RoomSession } from '../session/membership.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
+import type { Room, RoomSendOptions, Session, SessionServer } from '../session/public-session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
 import type { Listener, ListenOptions, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
-import type { ReloadOptions, ServeOptions } from './options.ts';
+import type { AnyServeOptions, ReloadOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
 
@@ -34,7 +34,7 @@ import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
  * (1) Handshakes in progress may complete within a quarter of the time, and their sessions are served.
  */
 export class MessageServer implements SessionServer {
-  #options: ServeOptions;
+  #options: AnyServeOptions;
   #limits: ServerLimits;
   readonly #telemetry = new Telemetry();
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class MessageServer implements SessionServer {
   readonly #stop = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(options: ServeOptions) {
+  constructor(options: AnyServeOptions) {
     const limits = resolveOptions(serverOptions, options);
     this.#options = options;
     this.#limits = limits;
@@ -225,11 +225,11 @@ export class MessageServer implements SessionServer {
     void this.close({ timeoutMs: 0 });
   }
 
-  #settingsOf(options: ServeOptions, limits: ServerLimits): AcceptorSettings {
+  #settingsOf(options: AnyServeOptions, limits: ServerLimits): AcceptorSettings {
     return { session: this.#sessionSettingsOf(options), limits, rules: admissionRulesOf(options, limits) };
   }
 
-  #sessionSettingsOf(options: ServeOptions): SessionSettings {
+  #sessionSettingsOf(options: AnyServeOptions): SessionSettings {
     const handler = resolveHandler(options.handler ?? echo);
     const limits = resolveOptions(sessionOptions, { ...options, maxMessageLength: longestMessageOf(options, handler) });
     const longest = options.journal?.maxMessageLength ?? limits.maxMessageLength;
@@ -245,6 +245,7 @@ export class MessageServer implements SessionServer {
       protocol,
       decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
       handler,
+      data: options.data,
       limits,
       telemetry: this.#telemetry,
       clock: this.#clock,
@@ -259,8 +260,8 @@ export class MessageServer implements SessionServer {
 
 /** What is passed on to a server is limited by that server: here only as far as memory needs it. */
 function longestMessageOf(
-  { maxMessageLength, journal }: ServeOptions,
-  { forwarding }: HandlerObject,
+  { maxMessageLength, journal }: AnyServeOptions,
+  { forwarding }: HandlerCallbacks,
 ): number | undefined {
   if (maxMessageLength !== undefined || forwarding !== 'transparent') return maxMessageLength;
   return Math.min(longestForwarded, journal?.maxMessageLength ?? longestForwarded);

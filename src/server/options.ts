@@ -1,23 +1,41 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
 import { type Address, defaultAddress, parseAddress, type SocketAddress } from '../address.ts';
 import type { Clock } from '../clock.ts';
+import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
 import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
+import type { Correlate } from '../requests/correlation.ts';
 import type { Bus } from '../rooms/bus.ts';
 import type { StoreOwner } from '../rooms/stored/store.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
+import type { Session } from '../session/public-session.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { AddressList } from '../transport/address-list.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
 import type { AdmissionRules } from './admission.ts';
 
 /** Options of {@link serve}. Times are milliseconds, sizes are bytes; the reference describes each limit. */
-export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>, OptionalValues<ServerLimits> {
+export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCodec = undefined>
+  extends WireOptions,
+    OptionalValues<SessionLimits>,
+    OptionalValues<ServerLimits> {
+  /**
+   * Creates `session.data` when a session begins, before `open`. If it throws, the session is closed as if its handler had thrown.
+   * Default: an empty object.
+   */
+  readonly data?: ((session: Session<unknown, C>) => Data) | undefined;
+  /**
+   * Converts between messages and the values that the handler gets and gives, such as `json()`. All connections share it. Default:
+   * none; the handler gets messages.
+   */
+  readonly codec?: C | undefined;
+  /** How the replies to `session.request` are matched to requests. Default: by order. */
+  readonly correlate?: Correlate<NoInfer<C>> | undefined;
   /** Handles the messages. Default: `echo`. */
-  readonly handler?: Handler | undefined;
+  readonly handler?: Handler<NoInfer<Data>, NoInfer<C>> | undefined;
   /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
   readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
   /**
@@ -68,14 +86,23 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly clock?: Clock | undefined;
 }
 
+/** Options of any type. */
+// biome-ignore lint/suspicious/noExplicitAny: handlers take their data and values, so only this accepts all of them
+export type AnyServeOptions = ServeOptions<any, any>;
+
+/** Requires the option `data` where the handler's data is not what a session has without it. */
+export type WithData<Data> =
+  Record<string, unknown> extends Data ? unknown : Pick<Required<ServeOptions<Data>>, 'data'>;
+
 /** Options of {@link Server.reload}. */
-export interface ReloadOptions
-  extends Pick<ServeOptions, 'handler' | 'tls' | 'allow' | 'deny'>,
+export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
+  extends Pick<ServeOptions<Data, C>, 'handler' | 'tls' | 'allow' | 'deny'>,
     OptionalValues<SessionLimits>,
     OptionalValues<ServerLimits> {}
 
 const serveOptions = [
   ...[
+    'data',
     'handler',
     'listen',
     'framing',
@@ -96,7 +123,7 @@ const serveOptions = [
 const reloadOptions = ['handler', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
-export function checkServeOptions(options: ServeOptions): void {
+export function checkServeOptions(options: AnyServeOptions): void {
   refuseUnknown(options, serveOptions, 'serve()');
 }
 
@@ -119,7 +146,7 @@ export function checkTls(tls: ServerTls | undefined): void {
 }
 
 /** The rules in these options. @throws YodelError `YODEL_INVALID_OPTION` */
-export function admissionRulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): AdmissionRules {
+export function admissionRulesOf({ allow, deny }: AnyServeOptions, limits: ServerLimits): AdmissionRules {
   return {
     // An empty list admits no peer, unlike a missing one.
     allow: allow && new AddressList('allow', allow),
@@ -135,7 +162,7 @@ export function addressListOf(option: string, entries: readonly string[] | undef
 }
 
 /** The addresses to listen on. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
-export function listenAddressesOf({ listen, descriptors }: ServeOptions): SocketAddress[] {
+export function listenAddressesOf({ listen, descriptors }: AnyServeOptions): SocketAddress[] {
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0) {
     throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');

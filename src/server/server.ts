@@ -1,13 +1,22 @@
 /** The public API of a server: `serve()` and the `Server` it returns. */
 import type { SocketAddress } from '../address.ts';
-import type { SessionServer } from '../session/handler.ts';
+import type { MaybeCodec } from '../codec/codec.ts';
+import type { SessionServer } from '../session/public-session.ts';
 import type { Counters } from '../telemetry/telemetry.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import { MessageServer } from './message-server.ts';
-import { checkServeOptions, listenAddressesOf, type ReloadOptions, type ServeOptions } from './options.ts';
+import {
+  checkServeOptions,
+  listenAddressesOf,
+  type ReloadOptions,
+  type ServeOptions,
+  type WithData,
+} from './options.ts';
 
 /** A running server. */
-export interface Server extends AsyncDisposable, SessionServer {
+export interface Server<Data = unknown, C extends MaybeCodec = undefined>
+  extends AsyncDisposable,
+    SessionServer<Data, C> {
   /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. */
   readonly addresses: readonly SocketAddress[];
   /**
@@ -42,7 +51,7 @@ export interface Server extends AsyncDisposable, SessionServer {
    *
    * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; then nothing has changed
    */
-  reload(options: ReloadOptions): void;
+  reload(options: ReloadOptions<Data, C>): void;
 }
 
 /**
@@ -55,7 +64,9 @@ export interface Server extends AsyncDisposable, SessionServer {
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_HANDLER`, `YODEL_ADDRESS_IN_USE`,
  *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is already aborted
  */
-export async function serve(options: ServeOptions = {}): Promise<Server> {
+export async function serve<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
+  options: ServeOptions<Data, C> & WithData<NoInfer<Data>> = {} as ServeOptions<Data, C> & WithData<NoInfer<Data>>,
+): Promise<Server<Data, C>> {
   checkServeOptions(options);
   const { signal, transport = runtimeTransport } = options;
   signal?.throwIfAborted();
@@ -67,5 +78,5 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   // The signal may have been aborted while the server started to listen.
   if (signal?.aborted) await server.close();
   signal?.throwIfAborted();
-  return server;
+  return server as unknown as Server<Data, C>;
 }

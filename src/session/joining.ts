@@ -8,7 +8,7 @@ export interface JoinOptions {
   /**
    * Joins only if the room has no member, in any process of the server: for what only one may have, such as a nickname or the
    * number of a device. All who join such a room say so. If sessions of several processes join within a moment, before these
-   * have told each other, the first one keeps the room, and the others lose it: see {@link HandlerObject.taken}. Such a room has
+   * have told each other, the first one keeps the room, and the others lose it: see {@link HandlerCallbacks.taken}. Such a room has
    * no history. Default: no.
    */
   readonly alone?: boolean | undefined;
@@ -67,5 +67,5 @@ export interface StoredMessages extends Pick<Recovery, 'recovered' | 'position'>
 /** Whom a message reaches; see {@link Room.send}. */
 export type RoomReach = 'all' | 'local';
 
-/** What a client asks for; see {@link HandlerObject.authorize}. */
+/** What a client asks for; see {@link HandlerCallbacks.authorize}. */
 export type RoomAction = 'join' | 'send' | 'history';

@@ -1,6 +1,7 @@
 /** What rooms need of a session, and a session of its rooms. */
-import type { Session } from './handler.ts';
+
 import type { AnyJoinOptions, Recovery } from './joining.ts';
+import type { Session } from './public-session.ts';
 import type { Wire } from './wire.ts';
 
 /** The rooms of a server, as its sessions see them. */

@@ -4,6 +4,8 @@
  * A message in a frame of this connection's framing is sent as that frame. Any other is encoded again, from its payload and
  * header. If it cannot be, such as a line feed in `lines`, it is not sent, and that is the failure of this delivery only.
  */
+
+import type { Reply } from '../codec/reply.ts';
 import { textForPeer } from '../error-for-peer.ts';
 import { YodelError } from '../errors.ts';
 import type { ByteOutput } from '../framing/frames.ts';
@@ -13,7 +15,6 @@ import { refuseBinary } from '../framing/utf8.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { notAReply, sendError } from './error-reply.ts';
-import type { Reply } from './handler.ts';
 import { observedOutput, observedTarget, type Target } from './observed.ts';
 import { Output } from './output.ts';
 import { SentCounts } from './sent-counts.ts';

@@ -1,8 +1,8 @@
 /** A session in rooms. */
 import type { Connection } from '../transport/transport.ts';
-import type { Session } from './handler.ts';
 import type { Holder, Participant } from './membership.ts';
 import type { Outbox } from './outbox.ts';
+import type { Session } from './public-session.ts';
 import type { Runner } from './runner.ts';
 import type { Wire } from './wire.ts';
 

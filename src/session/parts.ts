@@ -4,11 +4,11 @@ import type { Connection } from '../transport/transport.ts';
 import type { DeadlineOwner } from './deadline-timer.ts';
 import { Deadlines } from './deadlines.ts';
 import { Flow, type FlowingSession } from './flow.ts';
-import type { Session } from './handler.ts';
 import { Inbound } from './inbound.ts';
 import type { WaitingSession } from './journaling.ts';
 import { type EndingSession, Lifecycle } from './lifecycle.ts';
 import { Outbox } from './outbox.ts';
+import type { Session } from './public-session.ts';
 import { type RunnableSession, Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 

@@ -1,9 +1,12 @@
 /** Calls a session's handler, and awaits it: one callback at a time. */
+
+import type { Reply } from '../codec/reply.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { type HandlerObject, isPromise, nameOfHandler, type Reply, type Session } from './handler.ts';
+import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
+import type { Session } from './public-session.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver, nextTurn } from './time-slice.ts';
 
@@ -42,7 +45,7 @@ export class Runner {
   #handled: Batch | undefined;
   #isWaiting = false;
   /** The callback whose promise is awaited. */
-  #callback: keyof HandlerObject = 'message';
+  #callback: keyof HandlerCallbacks = 'message';
   /** `end` was called. */
   #hasEnded = false;
   /** Set once the session is closed, or the handler is abandoned. */
@@ -88,9 +91,19 @@ export class Runner {
     return `${this.#callback}() of ${name === undefined || name === '' ? 'the handler' : name}`;
   }
 
-  /** Calls `open`. */
+  /** What the option `data` creates for the session. */
+  createData(): unknown {
+    try {
+      return this.#settings.data?.(this.#session);
+    } catch (thrown) {
+      this.#session.handlerFailed(thrown);
+      return undefined;
+    }
+  }
+
+  /** Calls `open`, unless the data could not be created. */
   open(): void {
-    this.#call('open');
+    if (!this.#session.ended) this.#call('open');
   }
 
   /** Passes a batch to a `batch` handler, or keeps its messages for {@link continue}. */
@@ -271,7 +284,7 @@ export class Runner {
    *
    * @param messages the number of messages that the first reply answers; 0 for one that `open` or `end` returned, or for none
    */
-  async #await(callback: keyof HandlerObject, first: Promise<Reply>, messages: number): Promise<void> {
+  async #await(callback: keyof HandlerCallbacks, first: Promise<Reply>, messages: number): Promise<void> {
     this.#isWaiting = true;
     this.#beginHandling();
     this.#callback = callback;

@@ -11,8 +11,8 @@
  * | deadlines | one timer for all time-outs                                                            |
  * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
- * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `settle` writes and decides whether to go on
- * reading: in one call, unless the handler, the journal, the rate limit or a slow peer makes messages wait. What ends the wait calls `turn`.
+ * `onData` decodes, `#run` handles, `settle` writes and decides whether to go on reading: in one call, unless the handler, the journal,
+ * the rate limit or a slow peer makes messages wait. What ends the wait calls `turn`.
  */
 import type { SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
@@ -25,13 +25,14 @@ import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '..
 import type { Deadlines } from './deadlines.ts';
 import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
-import type { HistoryOptions, JoinOptions, Recovery, SessionServer } from './handler.ts';
 import type { Fault, Inbound } from './inbound.ts';
+import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Participant, RoomSession } from './membership.ts';
 import type { Outbox } from './outbox.ts';
 import { SessionParticipant } from './participant.ts';
 import { createParts, type PartsOwner } from './parts.ts';
+import type { SessionServer } from './public-session.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
@@ -54,7 +55,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   readonly #whenClosed: (session: ServerSession, close: CloseHandler) => void;
   readonly #began: number;
   #isTurnDue = false;
-  #data: Record<string, unknown> | undefined;
+  #data: unknown;
   #participant: Participant | undefined;
 
   constructor(
@@ -82,7 +83,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#deadlines = parts.deadlines;
   }
 
-  /** Begins the session. */
   start(): void {
     const { telemetry } = this.#settings;
     telemetry.counters.connectionsAccepted++;
@@ -90,6 +90,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     if (telemetry.watched) telemetry.emit('opened', this);
     this.#connection.start(this);
     this.#settings.rooms.opened(this);
+    this.#data = this.#runner.createData();
     this.#runner.open();
     this.settle();
   }
@@ -139,7 +140,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#lifecycle.endedBy ?? 'peer';
   }
 
-  get data(): Record<string, unknown> {
+  get data(): unknown {
     this.#data ??= {};
     return this.#data;
   }
@@ -273,7 +274,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.turn();
   }
 
-  /** @internal */
   get keeper(): MemoryKeeper {
     return this.#flow;
   }

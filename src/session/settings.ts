@@ -5,10 +5,11 @@ import type { DecoderOptions } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { HandlerObject, SessionServer } from './handler.ts';
+import type { HandlerCallbacks } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
 import type { SessionRooms } from './membership.ts';
 import type { MemoryLimit } from './memory-limit.ts';
+import type { Session, SessionServer } from './public-session.ts';
 
 /** Immutable: a reload creates new settings for new sessions. */
 export interface SessionSettings {
@@ -16,7 +17,9 @@ export interface SessionSettings {
   readonly protocol: Protocol;
   /** Shared by the decoders of all sessions; a copy for each would cost 130 bytes. */
   readonly decoderOptions: DecoderOptions;
-  readonly handler: HandlerObject;
+  readonly handler: HandlerCallbacks;
+  /** Creates the data of a session. Undefined: an empty object. */
+  readonly data: ((session: Session) => unknown) | undefined;
   readonly limits: SessionLimits;
   readonly telemetry: Telemetry;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { TcpAddress } from '../../src/address.ts';
 import type { ProxyOptions } from '../../src/handlers/proxy/options.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { type Server, serve } from '../../src/server/server.ts';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import type { Connection, MemoryKeeper, Receiver, Transport } from '../../src/transport/transport.ts';
 import { Peer } from '../session/peer.ts';

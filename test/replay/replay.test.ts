@@ -6,7 +6,8 @@ import { Replay } from '../../src/replay/replay.ts';
 import type { ReplayStep } from '../../src/replay/step.ts';
 import { TranscriptReplay } from '../../src/replay/transcript-replay.ts';
 import { serve } from '../../src/server/server.ts';
-import type { Handler, Session } from '../../src/session/handler.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 import { protocolFrom } from '../../src/transcript/wire.ts';
 

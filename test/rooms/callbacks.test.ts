@@ -1,7 +1,7 @@
 /** Code that runs while a room delivers, such as callbacks and subscribers, may join, leave, send and end as it likes. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

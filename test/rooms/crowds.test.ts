@@ -1,7 +1,8 @@
 /** Very many members, very many rooms, and members that come and go all the time. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

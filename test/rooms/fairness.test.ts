@@ -1,6 +1,7 @@
 /** A member of several rooms that reads slowly: none of them keeps the others from it. */
 import { expect, it } from 'vitest';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

@@ -1,7 +1,7 @@
 /** Messages with keys: whoever is behind ends with the last value of each, and every message is accounted for. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

@@ -4,7 +4,7 @@ import type { SocketAddress } from '../../src/address.ts';
 import { connect } from '../../src/client/connect.ts';
 import { Message } from '../../src/framing/message.ts';
 import { serve } from '../../src/server/server.ts';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 

@@ -1,7 +1,8 @@
 /** Named members and rooms that are joined alone: in one process, and in two whose bus the test delivers. */
 import { describe, expect, it } from 'vitest';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
 import type { JoinOptions } from '../../src/session/joining.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 import { connected, FakeBus } from './fake-bus.ts';

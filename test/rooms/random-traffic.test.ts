@@ -3,7 +3,8 @@
  * connection must show every message that it was sent while it was a member, in order and once, or the number of those it missed.
  */
 import { expect, it } from 'vitest';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

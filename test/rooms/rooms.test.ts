@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

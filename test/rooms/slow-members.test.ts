@@ -1,7 +1,8 @@
 /** Members that read too slowly: nobody else waits for them, and what they miss is counted and told. */
 import { describe, expect, it, vi } from 'vitest';
 import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';

@@ -1,6 +1,7 @@
 /** Handlers that need a moment after the end of a session to end what they started for it. */
 import { expect, it } from 'vitest';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 

@@ -8,7 +8,7 @@ import { lines } from '../../src/framing/delimited/lines.ts';
 import { decodeChunk, encode, type Framing } from '../../src/framing/framing.ts';
 import { defineFraming } from '../../src/framing/own/define.ts';
 import { type Server, serve } from '../../src/server/server.ts';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { stuffed } from '../framing/own/framings.ts';
 import { dial } from '../support/peer.ts';
 import { waitUntil } from '../support/process/process.ts';

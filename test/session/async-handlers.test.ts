@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Reply } from '../../src/codec/reply.ts';
 import type { Message } from '../../src/framing/message.ts';
-import type { Reply } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { Harness, serveOneClient } from './harness.ts';
 

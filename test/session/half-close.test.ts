@@ -2,12 +2,13 @@
 import { expect, test } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { length } from '../../src/framing/counted/length.ts';
-import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import type { HandlerCallbacks, HandlerObject } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { settled } from '../support/fake-clock.ts';
 import { serveOneClient } from './harness.ts';
 
 /** Records the calls. */
-function recorder(more: HandlerObject = {}) {
+function recorder(more: HandlerCallbacks & { readonly batch?: undefined } = {}) {
   const calls: string[] = [];
   const handler: HandlerObject = {
     message: (message) => void calls.push(message.text),

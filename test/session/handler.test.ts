@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
-import { type HandlerObject, resolveHandler, type Session } from '../../src/session/handler.ts';
+import { type HandlerCallbacks, type HandlerObject, resolveHandler } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { settled } from '../support/fake-clock.ts';
 import { Harness, serveOneClient } from './harness.ts';
 
 /** Records each call. */
-class Recorder implements HandlerObject {
+class Recorder implements HandlerCallbacks {
   readonly calls: string[] = [];
 
   open(session: Session): void {

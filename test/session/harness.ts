@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { Address } from '../../src/address.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { type MemoryOptions, memoryPair, memoryTransport } from '../../src/transport/memory.ts';
 import type { Connection, ListenOptions, Transport } from '../../src/transport/transport.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';

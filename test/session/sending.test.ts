@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { settled } from '../support/fake-clock.ts';
 import { Harness, serveOneClient } from './harness.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Session } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { connectTo, serveOnSockets } from '../server/sockets.ts';
 
 const line = Buffer.from(`${'x'.repeat(999)}\n`);

@@ -1,7 +1,8 @@
 /** A check after a difference: what it names, and that the conversation goes on in step. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { serve } from '../../src/server/server.ts';
-import type { Handler, Session } from '../../src/session/handler.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { type CheckOptions, check } from '../../src/transcript/check.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 

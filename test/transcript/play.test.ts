@@ -87,7 +87,7 @@ describe('check', () => {
   });
 
   it('plays several clients, each with a connection of its own', async () => {
-    const members = new Set<import('../../src/session/handler.ts').Session>();
+    const members = new Set<import('../../src/session/public-session.ts').Session>();
     const chat: Handler = {
       open: (session) => void members.add(session),
       message(message, from) {

@@ -3,7 +3,7 @@
  * same nickname, in whatever processes of the server they are, and private messages go to that room.
  */
 import { YodelError } from '../../errors.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 
 /** What a chat knows of a session. */
 export interface Person {
@@ -17,8 +17,16 @@ export interface Person {
 /** What is invisible, or grows out of its line, is no name. */
 const validNick = /^(?!.*(?:\p{Default_Ignorable_Code_Point}|\p{M}{4}))[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,29}$/u;
 
-export function personOf({ data }: Session): Person {
-  return data.chat as Person;
+/** Not in the session's data, which is the program's that uses the handler. */
+const people = new WeakMap<Session, Person>();
+
+/** A session begins, or began before this handler: it has no nickname yet. */
+export function begins(session: Session): void {
+  people.set(session, { nick: '', current: undefined, told: new Set() });
+}
+
+export function personOf(session: Session): Person {
+  return people.get(session) as Person;
 }
 
 export function isPerson(room: string): boolean {

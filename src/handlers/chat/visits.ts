@@ -1,6 +1,8 @@
 /** Coming to the rooms of a chat, leaving them, and who is there. */
+
+import type { Reply } from '../../codec/reply.ts';
 import { escapeText } from '../../format/escape.ts';
-import type { Reply, Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { isPerson, personOf, refusal } from './person.ts';
 
 /** In members. Larger rooms are not told who comes and goes: that would be a message for each pair of members. */

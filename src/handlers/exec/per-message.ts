@@ -1,11 +1,13 @@
 /** One child for each message. */
 import { realClock } from '../../clock.ts';
+import type { Reply } from '../../codec/reply.ts';
 import type { YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { Message } from '../../framing/message.ts';
 import { Tail } from '../../framing/tail.ts';
 import { childDescriptors } from '../../process/child-descriptors.ts';
-import type { HandlerObject, Reply, Session } from '../../session/handler.ts';
+import type { HandlerObject } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { decodeForwarded } from '../forwarding.ts';
 import type { Child } from './child.ts';
 import { commandError, type ExecSettings, failureOf, reportStatus, startChild } from './settings.ts';

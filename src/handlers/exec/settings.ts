@@ -3,7 +3,7 @@ import { formatPeer, hostOf } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import type { WireOptions } from '../../framing/wire.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { Child, type ChildEnd } from './child.ts';
 
 /**

@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { checkOption, refuseUnknown } from '../../option-values.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { nearestWord } from '../../suggestion.ts';
 import { checkFault } from './check.ts';
 import type { Fault, FaultKind } from './fault.ts';

@@ -1,7 +1,8 @@
 /** A session that forwards its properties to another session. */
 import type { YodelError } from '../../errors.ts';
 import type { Batch, Message } from '../../framing/message.ts';
-import type { HistoryOptions, JoinOptions, Recovery, Session } from '../../session/handler.ts';
+import type { HistoryOptions, JoinOptions, Recovery } from '../../session/joining.ts';
+import type { Session } from '../../session/public-session.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 
 /** The read-only part of a session, forwarded to another session. */

@@ -1,11 +1,13 @@
 /** The session that a handler with faults sees: what it sends and what it receives passes through a link each. */
 
 import type { Clock } from '../../clock.ts';
+import type { Reply } from '../../codec/reply.ts';
 import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { ownCopy } from '../../framing/slices.ts';
-import { isPromise, type Reply, type Session } from '../../session/handler.ts';
+import { isPromise } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { bytesOf, type Content, payloadOf } from './content.ts';
 import { flipBits } from './corruption.ts';
 import type { CountedFault, Faults } from './fault-set.ts';

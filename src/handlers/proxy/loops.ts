@@ -6,7 +6,7 @@
 import { type Address, hostOf } from '../../address.ts';
 import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import type { Connection } from '../../transport/transport.ts';
 
 /** Connections that proxies of this process serve, and those that they opened, by the addresses of both ends. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { YodelError } from '../../errors.ts';
 import type { Batch } from '../../framing/message.ts';
 import type { WireOptions } from '../../framing/wire.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import type { TlsOptions, Transport } from '../../transport/transport.ts';
 
 /** The two sides of a proxied conversation. */

@@ -6,7 +6,7 @@ import { formatDuration } from '../../format/figures.ts';
 import { decodeChunk } from '../../framing/framing.ts';
 import type { Batch } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../../framing/protocol.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
 import type { Connection, MemoryKeeper, Receiver } from '../../transport/transport.ts';
 import { decodeForwarded, forward, framesFor, type Target } from '../forwarding.ts';

@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { isMessage, Message } from '../../framing/message.ts';
-import type { HandlerObject } from '../../session/handler.ts';
+import type { HandlerCallbacks } from '../../session/handler.ts';
 import type { HistoryOptions, Recovery, StoredMessage, StoredMessages } from '../../session/joining.ts';
 import type { Participant } from '../../session/membership.ts';
 import type { MemoryLimit } from '../../session/memory-limit.ts';
@@ -39,7 +39,7 @@ export interface StoringRooms {
   readonly memoryLimit: MemoryLimit;
   readonly limits: StoreLimits & { readonly busBuffer: number };
   /** What the handler makes of stored messages. */
-  readonly handler: Pick<HandlerObject, 'stored'>;
+  readonly handler: Pick<HandlerCallbacks, 'stored'>;
   /** Whether this process follows the room. */
   isFollowed(room: string): boolean;
   /** Follows a room, or no longer, though it has no members here yet. */

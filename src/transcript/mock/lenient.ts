@@ -5,7 +5,7 @@
  */
 import type { Message } from '../../framing/message.ts';
 import { Queue } from '../../queue.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { namesInMessage, unknownInMessage } from '../message-line.ts';
 import type { MessageStep, Step } from '../transcript.ts';
 import { changeValues, lineOf, stepsIn } from '../walk.ts';

@@ -1,5 +1,6 @@
 import { TcpAddress } from '../../address.ts';
-import type { HandlerObject, Session } from '../../session/handler.ts';
+import type { HandlerCallbacks } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { refuseUnplayable } from '../playable.ts';
 import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
 import { Values } from '../values.ts';
@@ -11,7 +12,9 @@ import { givenAddress, isEncrypted, isSecondConnect, nameAddress } from './secon
 import type { MockProblem, MockVerdict } from './verdict.ts';
 
 /** A handler that plays a server, and says whether its clients did as the transcript says. */
-export interface MockServer extends HandlerObject {
+export interface MockServer extends HandlerCallbacks {
+  /** It takes messages one by one. */
+  readonly batch?: undefined;
   /** What is known so far. */
   verdict(): MockVerdict;
   /**

@@ -1,5 +1,5 @@
 import type { YodelError } from '../../errors.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 
 /** Options of {@link mockServer}. */

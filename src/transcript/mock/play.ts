@@ -1,5 +1,5 @@
 import type { Message } from '../../framing/message.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import type { MockClient } from './client.ts';
 import type { MockProblem } from './verdict.ts';
 

@@ -1,7 +1,7 @@
 /** What every way to play a server has: its clients, the values of names, and what can be done to a client. */
 import { YodelError } from '../../errors.ts';
 import { Message } from '../../framing/message.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { applicableEnding } from '../ending.ts';
 import { frameOf } from '../frames.ts';
 import { partsOf } from '../message-line.ts';

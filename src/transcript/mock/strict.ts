@@ -20,7 +20,7 @@
  */
 import type { Message } from '../../framing/message.ts';
 import { Queue } from '../../queue.ts';
-import type { Session } from '../../session/handler.ts';
+import type { Session } from '../../session/public-session.ts';
 import { unknownInMessage } from '../message-line.ts';
 import type { MessageStep, StepOf } from '../transcript.ts';
 import { changeValues, lineOf, Walk, type WalkedStep } from '../walk.ts';

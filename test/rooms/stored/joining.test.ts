@@ -4,7 +4,7 @@ import type { Client } from '../../../src/client/client.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { ServeOptions } from '../../../src/server/options.ts';
 import { type Server, serve } from '../../../src/server/server.ts';
-import type { Session } from '../../../src/session/handler.ts';
+import type { Session } from '../../../src/session/public-session.ts';
 
 /** A server with one client, whose session the test controls. */
 async function start(options: Omit<ServeOptions, 'listen'> = {}) {

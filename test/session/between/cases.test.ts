@@ -77,7 +77,7 @@ describe('a last line without its ending', () => {
   });
 
   it('goes back as it came to the peer that sent it', async () => {
-    for (const handler of [(message: Message) => message, { batch: (batch: never) => batch }]) {
+    for (const handler of [(message: Message) => message, { batch: (batch: Batch) => batch }]) {
       const { peer } = await serveOneClient({ handler });
       await peer.says('a\nlast');
       await peer.ends();

@@ -6,7 +6,8 @@ import { type DecoderOptions, decodeChunk, encode } from '../../../src/framing/f
 import { type Batch, isBatch, type Message } from '../../../src/framing/message.ts';
 import { openConversation, type Side } from '../../../src/framing/protocol.ts';
 import { type Server, serve } from '../../../src/server/server.ts';
-import type { HandlerObject, Session } from '../../../src/session/handler.ts';
+import type { HandlerObject } from '../../../src/session/handler.ts';
+import type { Session } from '../../../src/session/public-session.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
 import type { Connection, Transport } from '../../../src/transport/transport.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../../src/errors.ts';
-import type { Session } from '../../../src/session/handler.ts';
 import { MemoryLimit, type MemoryUser } from '../../../src/session/memory-limit.ts';
+import type { Session } from '../../../src/session/public-session.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { Harness } from '../harness.ts';
 import type { Peer } from '../peer.ts';

@@ -3,7 +3,7 @@ import { formatPeer } from '../../../address.ts';
 import { YodelError } from '../../../errors.ts';
 import { needsMessages } from '../../../handlers/faults/fault.ts';
 import type { ActiveFault, Faults } from '../../../handlers/faults/fault-set.ts';
-import type { Session } from '../../../session/handler.ts';
+import type { Session } from '../../../session/public-session.ts';
 import { version } from '../../version.ts';
 
 /** What is controlled. */
