@@ -1,16 +1,15 @@
 // A handler with two callbacks: it sends a greeting, counts each client's messages, and closes on "bye".
 import type { HandlerObject } from 'yodel';
 
-const counter: HandlerObject = {
+const counter: HandlerObject<{ count?: number }> = {
   open: () => 'hello, what shall I count?',
   message(message, session) {
     if (message.text === 'bye') {
       session.close();
       return 'see you';
     }
-    const count = ((session.data.count as number | undefined) ?? 0) + 1;
-    session.data.count = count;
-    return `${count}: ${message.text}`;
+    session.data.count = (session.data.count ?? 0) + 1;
+    return `${session.data.count}: ${message.text}`;
   },
 };
 export default counter;
