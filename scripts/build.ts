@@ -13,8 +13,9 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { hashOfSources, isBuildCurrent, removeStamp, writeStamp } from './build-stamp.ts';
 import { rewriteBuiltinImports } from './builtin-modules.ts';
-import { bundleOwnCode } from './bundle.ts';
+import { bundleForBrowsers, bundleOwnCode } from './bundle.ts';
 import { pruneDeclarations } from './declarations.ts';
+import { browserModule, exportedModules } from './exported-modules.ts';
 import { type Contents, sorted } from './metafile.ts';
 import { runTool } from './run-tool.ts';
 import { rewriteSourceMap } from './source-maps.ts';
@@ -40,7 +41,11 @@ async function build(): Promise<void> {
     await embed(staging, 'journal/writer', 'esm', 'journal/writer-text', 'writerText');
     await embed(staging, 'process/watchdog-thread', 'cjs', 'process/watchdog-text', 'watchdogText');
     await writeHelp(staging);
-    pruneDeclarations(staging, ['index.d.ts', 'testing/testing.d.ts'], filesIn(staging));
+    pruneDeclarations(
+      staging,
+      exportedModules.map((name) => `${name}.d.ts`),
+      filesIn(staging),
+    );
     // So that `npx yodel` works in a clone.
     chmodSync(join(staging, 'cli/yodel.cjs'), 0o755);
     replaceDist(staging);
@@ -60,6 +65,8 @@ async function bundle(folder: string): Promise<Contents> {
   }
   const vendor = await bundlePackages(folder, bundled);
   for (const file of scriptsIn(folder)) rewriteBuiltinImports(join(folder, file));
+  await bundleForBrowsers(folder);
+  rewriteSourceMap(join(folder, `${browserModule}.js`));
   const imports = own.imports.filter((name) => !bundled.includes(name));
   return {
     packages: sorted([...own.packages, ...vendor.packages]),

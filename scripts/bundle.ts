@@ -5,11 +5,13 @@
  */
 import { relative } from 'node:path';
 import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, rolldown } from 'rolldown';
+import { browserModule, exportedModules } from './exported-modules.ts';
 import { type Contents, packagesOf, sorted } from './metafile.ts';
 
-/** Files with a fixed path in dist/: the library, its testing module, the command, and the programs of worker processes and threads. */
+/** Files with a fixed path in dist/: what programs import, the command, and the programs of worker processes and threads. */
 const entries = [
-  ...['index', 'testing/testing', 'cli/main', 'cli/serve/worker', 'load/worker'],
+  ...exportedModules.filter((name) => name !== browserModule),
+  ...['cli/main', 'cli/serve/worker', 'load/worker'],
   ...['journal/writer', 'journal/writer-text', 'process/watchdog-text'],
 ];
 
@@ -45,6 +47,29 @@ export async function bundleOwnCode(folder: string): Promise<Contents> {
     codeSplitting: { groups: chunks() },
   });
   return contentsOf(output.filter((file) => file.type === 'chunk'));
+}
+
+/**
+ * Bundles the module for browsers into one file with a source map: it shares no chunk with the others, which contain
+ * modules of Node.
+ *
+ * @throws Error if it imports anything but yodel's own code
+ */
+export async function bundleForBrowsers(folder: string): Promise<void> {
+  const bundle = await rolldown({
+    input: { [browserModule]: pathOf(browserModule) },
+    external: /^[^./]/,
+    platform: 'browser',
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    sourcemap: true,
+    comments: false,
+    codeSplitting: false,
+  });
+  const { packages, imports } = contentsOf(output.filter((file) => file.type === 'chunk'));
+  if (packages.length + imports.length > 0)
+    throw new Error(`${browserModule} imports what browsers do not have: ${[...packages, ...imports].join(', ')}`);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Reduces the declarations to those that index.d.ts and testing.d.ts reach, with import paths that any TypeScript resolves. */
+/** Reduces the declarations to those that the exported modules reach, with import paths that any TypeScript resolves. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
