@@ -13,7 +13,7 @@ import { type RunnableSession, Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** The session, as its parts see it. */
-export type PartsOwner = Session & WaitingSession & RunnableSession & FlowingSession & EndingSession & DeadlineOwner;
+export type PartsOwner = Session & WaitingSession & RunnableSession & FlowingSession & EndingSession;
 
 /** What a session consists of. */
 interface Parts {
@@ -26,7 +26,13 @@ interface Parts {
 }
 
 /** Creates the parts of a session that begins at `now` and speaks the protocol of `settings`, or what the connection negotiated. */
-export function createParts(owner: PartsOwner, connection: Connection, settings: SessionSettings, now: number): Parts {
+export function createParts(
+  owner: PartsOwner,
+  turns: DeadlineOwner,
+  connection: Connection,
+  settings: SessionSettings,
+  now: number,
+): Parts {
   const { protocol, decoderOptions, memoryLimit } = settings;
   const { decoder, encoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
   const wire = { framing: owner.replyFraming, encoder, received: owner.framing, sent };
@@ -35,6 +41,6 @@ export function createParts(owner: PartsOwner, connection: Connection, settings:
   const runner = new Runner(owner, outbox, settings);
   const flow = new Flow(owner, connection, memoryLimit, { inbound, runner, outbox });
   const lifecycle = new Lifecycle(owner, connection, settings, { outbox, inbound, runner, flow });
-  const deadlines = new Deadlines(owner, settings, { inbound, runner, outbox, flow, lifecycle });
+  const deadlines = new Deadlines(turns, settings, { inbound, runner, outbox, flow, lifecycle });
   return { outbox, inbound, runner, flow, lifecycle, deadlines };
 }

@@ -11,34 +11,28 @@
  * | deadlines | one timer for all time-outs                                                            |
  * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
- * `onData` decodes, `#run` handles, `settle` writes and decides whether to go on reading: in one call, unless the handler, the journal,
- * the rate limit or a slow peer makes messages wait. What ends the wait calls `turn`.
+ * turns.ts says what each of them does when something happens.
  */
 import type { SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
-import { Batch, type Message } from '../framing/message.ts';
+import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { LinkedMember } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
-import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '../transport/transport.ts';
-import type { Deadlines } from './deadlines.ts';
-import { Draining } from './draining.ts';
-import type { Flow } from './flow.ts';
-import type { Fault, Inbound } from './inbound.ts';
+import type { Connection, MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Participant, RoomSession } from './membership.ts';
 import type { Outbox } from './outbox.ts';
 import { SessionParticipant } from './participant.ts';
-import { createParts, type PartsOwner } from './parts.ts';
 import type { SessionServer } from './public-session.ts';
-import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
+import { type TurningSession, Turns } from './turns.ts';
 
 /** One session of a server. */
-export class ServerSession extends LinkedMember<ServerSession> implements RoomSession, Receiver, PartsOwner {
+export class ServerSession extends LinkedMember<ServerSession> implements RoomSession, TurningSession {
   readonly id: number;
   readonly peer: SocketAddress;
   readonly framing: Framing;
@@ -46,15 +40,10 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   readonly #connection: Connection;
   readonly #settings: SessionSettings;
   readonly #outbox: Outbox;
-  readonly #inbound: Inbound;
-  readonly #runner: Runner;
-  readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
-  readonly #deadlines: Deadlines;
-  #draining: Draining | undefined;
+  readonly #turns: Turns;
   readonly #whenClosed: (session: ServerSession, close: CloseHandler) => void;
   readonly #began: number;
-  #isTurnDue = false;
   #data: unknown;
   #participant: Participant | undefined;
 
@@ -74,13 +63,9 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#settings = settings;
     this.#whenClosed = onClosed;
     this.#began = settings.clock.now();
-    const parts = createParts(this, connection, settings, this.#began);
-    this.#outbox = parts.outbox;
-    this.#inbound = parts.inbound;
-    this.#runner = parts.runner;
-    this.#flow = parts.flow;
-    this.#lifecycle = parts.lifecycle;
-    this.#deadlines = parts.deadlines;
+    this.#turns = new Turns(this, connection, settings, this.#began);
+    this.#outbox = this.#turns.outbox;
+    this.#lifecycle = this.#turns.lifecycle;
   }
 
   start(): void {
@@ -88,10 +73,10 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     telemetry.counters.connectionsAccepted++;
     telemetry.counters.connectionsOpen++;
     if (telemetry.watched) telemetry.emit('opened', this);
-    this.#connection.start(this);
+    this.#connection.start(this.#turns);
     this.#settings.rooms.opened(this);
-    this.#data = this.#runner.createData();
-    this.#runner.open();
+    this.#data = this.#turns.runner.createData();
+    this.#turns.runner.open();
     this.settle();
   }
 
@@ -100,7 +85,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   async startTls(tls: ServerTls): Promise<void> {
-    const [inbound, outbox, runner] = [this.#inbound, this.#outbox, this.#runner];
+    const { inbound, outbox, runner } = this.#turns;
     await startTls({ connection: this.#connection, inbound, outbox, runner, settings: this.#settings }, tls);
   }
 
@@ -113,11 +98,11 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   get queued(): number {
-    return this.#inbound.bytes + this.#runner.bytes;
+    return this.#turns.inbound.bytes + this.#turns.runner.bytes;
   }
 
   get messagesReceived(): number {
-    return this.#inbound.messagesReceived;
+    return this.#turns.inbound.messagesReceived;
   }
 
   get messagesSent(): number {
@@ -125,7 +110,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   get bytesReceived(): number {
-    return this.#inbound.bytesReceived;
+    return this.#turns.inbound.bytesReceived;
   }
 
   get bytesSent(): number {
@@ -180,8 +165,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   reportBuffered(bytes: number): void {
-    this.#flow.handlerBytes = bytes;
-    if (this.#lifecycle.state !== 'closed') this.#flow.account(this.#connection.unsent);
+    this.#turns.flow.handlerBytes = bytes;
+    if (this.#lifecycle.state !== 'closed') this.#turns.flow.account(this.#connection.unsent);
   }
 
   relayed(batch: Batch): void {
@@ -212,7 +197,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** @internal The session, as its rooms see it. */
   get participant(): Participant {
-    this.#participant ??= new SessionParticipant(this, this.#connection, this.#outbox, this.#runner);
+    this.#participant ??= new SessionParticipant(this, this.#connection, this.#outbox, this.#turns.runner);
     return this.#participant;
   }
 
@@ -234,10 +219,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** Answers everything that has already arrived, then ends. Reads for at most `withinMs`. */
   drain(withinMs: number): void {
-    if (this.#lifecycle.state !== 'open' || this.#draining) return;
-    this.#lifecycle.endedBy ??= 'shutdown';
-    this.#draining = new Draining(this.#lifecycle, this.#flow, this.#settings.clock, withinMs);
-    this.#draining.watch();
+    this.#turns.drain(withinMs);
   }
 
   /** Ends the session at once because of `error`, unless it is only waiting for its peer to end as well. */
@@ -245,73 +227,28 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#lifecycle.disconnect(error);
   }
 
-  /** @internal Called by the connection, as the methods below. */
-  onData(bytes: Uint8Array): void {
-    const inbound = this.#inbound;
-    inbound.count(bytes.length);
-    if (this.#lifecycle.state !== 'open') return;
-    const now = this.#deadlines.active();
-    inbound.receive(bytes, now, this.#connection.chunksAreBorrowed, this.#runner.isWaiting || this.#outbox.blocked);
-    this.#run();
-    inbound.endBorrow();
-    this.settle(now);
-    if (this.#draining?.isOver(bytes.length, now)) this.#lifecycle.finish();
-  }
-
-  /** @internal */
-  onEnd(): void {
-    if (this.#lifecycle.state !== 'open') return;
-    this.#inbound.end();
-    this.#lifecycle.peerEnded();
-    this.turn();
-  }
-
-  /** @internal */
-  onDrain(): void {
-    this.#deadlines.peerRead();
-    if (!this.#outbox.peerRead()) return this.#flow.account(this.#connection.unsent);
-    if (this.#participant) this.#settings.rooms.peerRead(this.#participant);
-    this.turn();
-  }
-
   get keeper(): MemoryKeeper {
-    return this.#flow;
-  }
-
-  /** @internal */
-  onClose(cause?: Error): void {
-    this.#lifecycle.connectionClosed(cause);
+    return this.#turns.flow;
   }
 
   /** @internal Called by the parts, as the methods below. */
   turn(): void {
-    this.#run();
-    this.settle();
+    this.#turns.turn();
   }
 
   /** @internal */
   turnSoon(): void {
-    if (this.#isTurnDue) return;
-    this.#isTurnDue = true;
-    this.#settings.clock.soon(() => {
-      this.#isTurnDue = false;
-      this.turn();
-    });
+    this.#turns.turnSoon();
   }
 
-  /** @internal Returns the connection's unsent bytes, which are not free to look up. */
-  flush(): number {
-    const before = this.#connection.unsent;
-    try {
-      this.#outbox.flush();
-    } catch (thrown) {
-      // A reply that cannot be encoded. Text replies are checked many at a time, so the error appears only here.
-      this.handlerFailed(thrown);
-    }
-    const { unsent } = this.#connection;
-    if (before === 0 && unsent > 0) this.#deadlines.outputPending();
-    this.#runner.flushed(unsent === 0);
-    return unsent;
+  /** @internal */
+  flush(): void {
+    this.#turns.flush();
+  }
+
+  /** @internal */
+  settle(): void {
+    this.#turns.settle();
   }
 
   /** @internal */
@@ -321,15 +258,17 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** @internal */
   handlerSettled(): void {
-    this.#deadlines.active();
-    this.turn();
+    this.#turns.handlerSettled();
   }
 
-  /** @internal Ends the session after the last message that it may serve, unless more messages are queued to be refused. */
+  /** @internal */
   checkMessageLimit(): void {
-    const { maxMessages } = this.#settings.limits;
-    if (maxMessages === 0 || this.messagesReceived < maxMessages || this.#hasMessages()) return;
-    this.#lifecycle.finish('limit');
+    this.#turns.checkMessageLimit();
+  }
+
+  /** @internal */
+  peerCaughtUp(): void {
+    if (this.#participant) this.#settings.rooms.peerRead(this.#participant);
   }
 
   /** @internal */
@@ -339,62 +278,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** @internal */
   closed(close: CloseHandler): void {
-    this.#deadlines.cancel();
+    this.#turns.closed();
     this.leaveRooms(true);
     this.#whenClosed(this, close);
-  }
-
-  /** Handles messages until none is left or something makes them wait. */
-  #run(): void {
-    const inbound = this.#inbound;
-    const runner = this.#runner;
-    const lifecycle = this.#lifecycle;
-    inbound.record();
-    while (!runner.isWaiting && !this.#outbox.blocked && !lifecycle.isOver) {
-      if (runner.hasMessages) runner.continue();
-      else if (!this.#flow.mayHandle) break;
-      else {
-        const next = inbound.next();
-        if (!next) break;
-        if (next instanceof Batch) runner.handle(next);
-        else this.#handleFault(next);
-      }
-    }
-    if (lifecycle.state !== 'finishing' || runner.isWaiting || this.#hasMessages()) return;
-    if (lifecycle.isClosedByHandler || !runner.end()) lifecycle.end();
-  }
-
-  /** Whether messages wait for a limit, the journal or the handler. A method: V8 does not inline private getters (5 ns). */
-  #hasMessages(): boolean {
-    return this.#runner.hasMessages || !this.#inbound.isEmpty;
-  }
-
-  #handleFault({ error, effect, messages }: Fault): void {
-    if (effect === 'disconnect') return this.disconnect(error);
-    if (effect === 'close') return this.#lifecycle.fail(error);
-    this.#lifecycle.discard(error, messages);
-    this.checkMessageLimit();
-  }
-
-  /** @internal After every event: writes, decides whether to read, and sets the next deadline. @param now the time, if it is known */
-  settle(now?: number): void {
-    const lifecycle = this.#lifecycle;
-    if (lifecycle.state === 'closed') return;
-    const unsent = this.flush();
-    lifecycle.writeOutputEnd();
-    const isBehind = this.#outbox.blocked || this.#inbound.isFull;
-    if (this.#flow.regulate(isBehind, lifecycle.state === 'open')) {
-      // The peer could not send while reading was paused, so its message timer restarts.
-      this.#inbound.restartMessageTimer(this.#deadlines.active());
-      this.#draining?.watch();
-    }
-    this.#deadlines.arm(unsent, now);
-    this.#flow.account(unsent);
-  }
-
-  /** @internal */
-  onDeadline(): void {
-    const next = this.#deadlines.meet(this.#connection);
-    if (next) this[next]();
   }
 }

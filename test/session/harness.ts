@@ -4,7 +4,7 @@ import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { Session } from '../../src/session/public-session.ts';
 import { type MemoryOptions, memoryPair, memoryTransport } from '../../src/transport/memory.ts';
-import type { Connection, ListenOptions, Transport } from '../../src/transport/transport.ts';
+import type { Connection, ListenOptions, Receiver, Transport } from '../../src/transport/transport.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 import { Peer } from './peer.ts';
 
@@ -22,6 +22,8 @@ export class Harness {
   readonly transport: Transport;
   /** The server's side of each connection, in the order of arrival. */
   readonly served: Connection[] = [];
+  /** What receives on each of them. */
+  readonly receivers: Receiver[] = [];
   /** The text of each write of the server, on all connections. */
   readonly writes: string[] = [];
   server!: Server;
@@ -106,6 +108,11 @@ export class Harness {
     connection.write = (bytes) => {
       this.writes.push(Buffer.from(bytes).toString());
       write(bytes);
+    };
+    const start = connection.start.bind(connection);
+    connection.start = (receiver) => {
+      this.receivers.push(receiver);
+      start(receiver);
     };
     this.served.push(connection);
   }
