@@ -130,7 +130,8 @@ function errorsPage(): string {
 # Errors
 
 Every error that yodel throws, rejects with or reports is a \`YodelError\`. Its \`code\` never changes, its \`message\` says
-what happened, where, and what to do, and its \`cause\` is the underlying error, if there is one.
+what happened, where, and what to do, and its \`cause\` is the underlying error, if there is one. Errors of
+[your own handlers](../guide.md#own-errors) have codes of their own.
 
 | Code | Meaning |
 |---|---|

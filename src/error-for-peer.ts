@@ -2,11 +2,13 @@
  * What a peer learns of an error: as `error: …`, or as the reason of a WebSocket's close code. Messages are for the operator and
  * may name files, commands, addresses and what a handler threw. A peer learns what it did itself, and which limit it met.
  */
-import type { ErrorCode, YodelError } from './errors.ts';
+import { type ErrorCode, isOwnCode, type YodelError } from './errors.ts';
 
 /** The message says nothing but what the peer did, or which limit applies. */
 const asItIs = Symbol('as it is');
 const unspecific = 'the server failed';
+/** A program decides itself what peers learn of its errors. */
+const ofOwnError = 'the server ended the connection';
 
 /** Every code, so that a new one needs a decision. */
 const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
@@ -74,7 +76,10 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
 };
 
 /** The text for the peer whose session the error ends, or whose message it concerns. */
-export function textForPeer({ code, message, peerText }: YodelError): string {
-  const text = peerText ?? texts[code];
+export function textForPeer(error: YodelError): string {
+  const { code, message, reply } = error;
+  if (reply !== undefined) return reply;
+  if (isOwnCode(code)) return ofOwnError;
+  const text = texts[code];
   return text === asItIs ? message : text;
 }

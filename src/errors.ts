@@ -3,6 +3,7 @@
  *
  * Codes never change: programs compare them. The reference is generated from this table. Messages may change.
  */
+import { nearestWord } from './suggestion.ts';
 
 /** Every code of a {@link YodelError}, and its meaning. */
 export const errorCodes = {
@@ -78,27 +79,77 @@ export const errorCodes = {
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 
-/** An error code, such as `YODEL_ADDRESS_IN_USE`. */
+/** A code of yodel's errors, such as `YODEL_ADDRESS_IN_USE`. */
 export type ErrorCode = keyof typeof errorCodes;
 
+/** The code of a program's own error, such as `APP_DENIED`: any text of 1 to 100 characters that does not begin with `YODEL_`. */
+export type OwnErrorCode = string & Record<never, never>;
+
+/** What an error has besides its code and message. */
+export interface YodelErrorOptions {
+  /** The underlying error, for the log. Default: none. */
+  readonly cause?: unknown;
+  /**
+   * What the peer receives as the error reply, and over WebSocket as the reason of the close. It must name nothing of this
+   * machine. Default: a text that says nothing specific; for yodel's own codes it depends on the code.
+   */
+  readonly reply?: string | undefined;
+}
+
 /**
- * The error that yodel throws, rejects with and reports.
+ * The error that yodel throws, rejects with and reports. Handlers throw it too, with a code of their own:
  *
- * `code` never changes, `message` says what happened, where, and what to do, `cause` is the underlying error, if any.
+ * ```ts
+ * throw new YodelError('APP_DENIED', 'ada may not write to #ops', { reply: 'you may not write here' });
+ * ```
+ *
+ * `code` never changes, `message` says what happened, where, and what to do, `cause` is the underlying error, if any. The peer
+ * receives none of them.
  */
 export class YodelError extends Error {
   /** The kind of error, for programs. */
-  readonly code: ErrorCode;
-  /** @internal What a peer receives instead of the usual text. See error-for-peer.ts. */
-  declare readonly peerText?: string;
+  readonly code: ErrorCode | OwnErrorCode;
+  /** What the peer receives, if it was given. See {@link YodelErrorOptions.reply}. */
+  declare readonly reply?: string;
 
-  /** @param options `peerText` is what a peer receives: it must name nothing of this machine. Default: depends on the code */
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; peerText?: string } = {}) {
+  /**
+   * @param code one of yodel's, or one of the program's own
+   * @param message for the log
+   * @throws YodelError `YODEL_INVALID_OPTION` for a code that begins with `YODEL_` and is none of yodel's, and for one that is no
+   *   text of 1 to 100 characters, or contains control characters
+   */
+  constructor(code: ErrorCode | OwnErrorCode, message: string, options: YodelErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'YodelError';
-    this.code = code;
-    if (options.peerText !== undefined) this.peerText = options.peerText;
+    this.code = isOwnCode(code) ? checkedOwnCode(code) : code;
+    if (options.reply !== undefined) this.reply = options.reply;
   }
+}
+
+/** Whether a program has thrown an error of its own, with a code that is none of yodel's. */
+export function isOwnError(thrown: unknown): thrown is YodelError {
+  return isYodelError(thrown) && isOwnCode(thrown.code);
+}
+
+/** Whether it is the code of a program's own error. */
+export function isOwnCode(code: string): code is OwnErrorCode {
+  return !Object.hasOwn(errorCodes, code);
+}
+
+/** Whether it is a YodelError, also one of another copy of this class, such as one in another bundle. */
+export function isYodelError(error: unknown): error is YodelError {
+  return error instanceof YodelError || (error instanceof Error && error.name === 'YodelError');
+}
+
+function checkedOwnCode(code: OwnErrorCode): OwnErrorCode {
+  const invalid = (text: string) => new YodelError('YODEL_INVALID_OPTION', text);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in logs and metrics
+  if (typeof code !== 'string' || !/^[^\0-\x1f\x7f-\x9f]{1,100}$/u.test(code))
+    throw invalid('the code of an error is a text of 1 to 100 characters, without control characters');
+  if (!code.startsWith('YODEL_')) return code;
+  const nearest = nearestWord(code, Object.keys(errorCodes));
+  const hint = nearest === undefined ? '' : `Did you mean "${nearest}"? `;
+  throw invalid(`yodel has no error code "${code}". ${hint}The codes of your own errors must not begin with "YODEL_"`);
 }
 
 /** The operating system's error codes. Others become `YODEL_NETWORK`. */

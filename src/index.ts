@@ -21,7 +21,7 @@ export type { ClientState, ConnectOptions } from './client/options.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
 export type { Codec } from './codec/codec.ts';
 export type { Reply } from './codec/reply.ts';
-export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
+export { type ErrorCode, errorCodes, type OwnErrorCode, YodelError, type YodelErrorOptions } from './errors.ts';
 export { escapeProse, escapeText } from './format/escape.ts';
 export { type HeadersOptions, headers } from './framing/counted/headers.ts';
 export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/counted/length.ts';

@@ -108,6 +108,25 @@ describe('a YodelError', () => {
     expect('cause' in new YodelError('YODEL_NETWORK', 'what happened')).toBe(false);
   });
 
+  test('may have a code of the program, and what the peer is told', () => {
+    const error = new YodelError('APP_DENIED', 'ada may not write', { reply: 'you may not write' });
+    expect(error).toMatchObject({ code: 'APP_DENIED', reply: 'you may not write' });
+    expect('reply' in new YodelError('APP_DENIED', 'ada may not write')).toBe(false);
+  });
+
+  test('refuses an unknown code that begins with YODEL_, and suggests one', () => {
+    expect(() => new YodelError('YODEL_REQUEST_TIMEOT', 'late')).toThrow(
+      'yodel has no error code "YODEL_REQUEST_TIMEOT". Did you mean "YODEL_REQUEST_TIMEOUT"? The codes of your own errors must not begin with "YODEL_"',
+    );
+    expect(() => new YodelError('YODEL_', 'nothing like it')).toThrow(/has no error code "YODEL_"\. The codes/);
+  });
+
+  test.each([[''], ['two\nlines'], ['x'.repeat(101)], [undefined], [404], [{}]])('refuses the code %j', (code) => {
+    expect(() => new YodelError(code as string, 'odd')).toThrow(
+      /the code of an error is a text of 1 to 100 characters/,
+    );
+  });
+
   test('has a code that begins with YODEL_ and whose meaning is a sentence', () => {
     for (const [code, meaning] of Object.entries(errorCodes)) {
       expect(code).toMatch(/^YODEL_[A-Z0-9_]+$/);

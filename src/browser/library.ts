@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { type ErrorCode, errorCodes, YodelError } from '../errors.ts';
+export { type ErrorCode, errorCodes, type OwnErrorCode, YodelError, type YodelErrorOptions } from '../errors.ts';

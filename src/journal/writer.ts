@@ -3,7 +3,7 @@
  * disk delays replies, but not the event loop of the server.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type ErrorCode, fileErrorReason, YodelError } from '../errors.ts';
+import { fileErrorReason, YodelError } from '../errors.ts';
 import type { StoreLimits } from '../rooms/stored/store.ts';
 import { damaged, primaryCode, readingError, resultCode } from './database.ts';
 import type { GroupData } from './group.ts';
@@ -26,7 +26,7 @@ export type WriterOrder =
 /** The reason why a group was not written: `passing` if a later attempt may succeed, else `fatal`. */
 export interface WriterFault {
   readonly kind: 'passing' | 'fatal';
-  readonly code: ErrorCode;
+  readonly code: YodelError['code'];
   readonly message: string;
 }
 
@@ -36,7 +36,7 @@ export interface WriterFault {
  */
 export type WriterAnswer =
   | { readonly opened: { readonly nextSession: number } }
-  | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly refused: { readonly code: YodelError['code']; readonly message: string } }
   | { readonly committed: number; readonly places: readonly HistoryPlace[] }
   | { readonly fault: WriterFault; readonly groups: number }
   | { readonly historyBytes: number }

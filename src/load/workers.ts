@@ -1,5 +1,5 @@
 /** The parent's view of the processes of a load test. */
-import { type ErrorCode, YodelError } from '../errors.ts';
+import { YodelError } from '../errors.ts';
 import { programArgument } from '../process/own-program.ts';
 import { describeEnd, type ProcessEnd, ProgramProcess } from '../process/program-process.ts';
 import type { GeneratorEnd, IntervalListener } from './generator.ts';
@@ -12,7 +12,7 @@ export type LoadCommand = { readonly open: LoadShare } | { readonly run: number 
 
 /** From a process. */
 export type LoadReport =
-  | { readonly opened: { readonly code: ErrorCode; readonly message: string } | null }
+  | { readonly opened: { readonly code: YodelError['code']; readonly message: string } | null }
   | { readonly interval: number; readonly tally: TallyData; readonly up: number; readonly isLast: boolean }
   | { readonly end: GeneratorEnd };
 

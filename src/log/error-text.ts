@@ -1,6 +1,6 @@
 /** Error texts for the operator, who may see more than the peer. */
 import type { Address } from '../address.ts';
-import type { ErrorCode, YodelError } from '../errors.ts';
+import { type ErrorCode, isOwnCode, type YodelError } from '../errors.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 
 /** Errors of upstream servers and commands. Their causes are hidden from the peer. */
@@ -8,7 +8,7 @@ const upstreamCodes: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 
 
 /** Whether the error comes from the upstream server of `proxy` or the command of `exec`. */
 export function isFromUpstream({ code }: YodelError): boolean {
-  return upstreamCodes.has(code);
+  return upstreamCodes.has(code as ErrorCode);
 }
 
 /**
@@ -35,5 +35,7 @@ export function isUsualRefusal(peer: Address | undefined, { code }: YodelError):
 /** The error's message, with the cause that the peer does not see. Not yet escaped. */
 export function errorText(error: YodelError): string {
   const { message, cause } = error;
-  return isFromUpstream(error) && cause instanceof Error ? `${message}: ${cause.message}` : message;
+  return (isFromUpstream(error) || isOwnCode(error.code)) && cause instanceof Error
+    ? `${message}: ${cause.message}`
+    : message;
 }

@@ -1,6 +1,6 @@
 /** The log of `yodel serve` for programs: one JSON object per line, with `level`, `time` and `event` first, as pino writes it. */
 import { formatPeer } from '../address.ts';
-import type { YodelError } from '../errors.ts';
+import { isOwnCode, type YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import { cutText, escapeJson, jsonBeginning, thrownText } from '../terminal/escape.ts';
@@ -45,7 +45,10 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
     missed: (session, room, messages) => line('warn', 'missed', { ...nameOf(session), room, messages }),
     bus: (state, reason) => line(state === 'connected' ? 'info' : 'warn', 'bus', { state, reason }),
     handlerFailed: (session, error) =>
-      line('error', 'handler-failed', { ...nameOf(session), error: thrownText(error.cause) }),
+      line('error', 'handler-failed', {
+        ...nameOf(session),
+        error: thrownText(isOwnCode(error.code) ? error : error.cause),
+      }),
     faulted: (session, { name, kind, direction, message }) =>
       line('info', 'fault', { ...nameOf(session), fault: name, kind, direction, message }),
     closed: (session, error) => {

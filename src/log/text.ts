@@ -1,6 +1,6 @@
 /** The log of `yodel serve` for people. Colours show the severity. */
 import { type Address, formatPeer } from '../address.ts';
-import type { YodelError } from '../errors.ts';
+import { isOwnCode, type YodelError } from '../errors.ts';
 import { formatCountOf, formatPlural, formatSeconds } from '../format/figures.ts';
 import { formatTimeOfDay } from '../format/time.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
@@ -126,7 +126,8 @@ function closedText(
   const sent = `${messagesSent} (${bytesSent} B) out${unsent > 0 ? `, ${unsent} B not sent` : ''}`;
   const rooms = roomsJoined > 0 ? `, ${formatPlural(roomsJoined, 'room')} joined` : '';
   const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${sent}${rooms}`;
-  return `${totals}: ${error ? errorText(error) : endText[endedBy]}`;
+  if (!error) return `${totals}: ${endText[endedBy]}`;
+  return `${totals}: ${isOwnCode(error.code) ? `${error.code}: ` : ''}${errorText(error)}`;
 }
 
 /** The path of a Unix socket may contain anything. */

@@ -9,7 +9,8 @@ import type { Session } from './public-session.ts';
 
 /**
  * Called for each message, in order, while the connection is open. The return value is sent as the reply; a promise is
- * awaited first, and the session's next message waits for it. If it throws, the session is closed with an error reply.
+ * awaited first, and the session's next message waits for it. If it throws, the session is closed with an error reply: an own
+ * error, such as `new YodelError('APP_DENIED', …)`, says what the peer receives.
  *
  * A handler may keep the message, but a stored message, or its `bytes`, keeps its whole chunk of up to 64 KiB in memory: store
  * `message.copy()` or `message.text`.

@@ -11,7 +11,7 @@
  * A handler may end the output earlier (`end()`): then open and finishing continue without replies.
  */
 import { textForPeer } from '../error-for-peer.ts';
-import { systemError, YodelError } from '../errors.ts';
+import { isOwnError, isYodelError, systemError, YodelError } from '../errors.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Flow } from './flow.ts';
@@ -143,7 +143,7 @@ export class Lifecycle {
 
   /** A program may pass any error, in JavaScript. Others than yodel's count as failures of the handler: their texts are not for peers. */
   #known(error: Error): YodelError {
-    if (error.name === 'YodelError') return error as YodelError;
+    if (isYodelError(error)) return error;
     const failure = handlerFailure(error);
     this.#settings.telemetry.handlerFailed(this.#session, failure);
     return failure;
@@ -202,9 +202,13 @@ export class Lifecycle {
     else this.#close(cause);
   }
 
-  /** The handler threw, or its reply cannot be sent. */
+  /**
+   * The handler threw, or its reply cannot be sent. With an error of its own it has decided to end the session; other errors, also
+   * those of yodel that it let through, are failures.
+   */
   handlerFailed(thrown: unknown): void {
-    const error = handlerFailure(thrown);
+    if (isOwnError(thrown) && !this.isOver) return this.fail(thrown);
+    const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this.#session, error);
     this.fail(error);
   }

@@ -113,13 +113,14 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
   /**
    * Ends the session. What was sent still arrives; messages not handled yet are dropped.
    *
-   * @param error the reason, if it is an error: the peer receives its text as a last reply, `error: …`, and it is logged
+   * @param error the reason, if it is an error: the peer receives its `reply` as a last reply, `error: …`, and it is logged. Its
+   *   code may be one of the program's own
    */
   close(error?: YodelError): void;
   /**
    * Disconnects at once; what is unsent is lost.
    *
-   * @param error the reason, for the log
+   * @param error the reason, for the log. Its code may be one of the program's own
    */
   abort(error?: YodelError): void;
 }

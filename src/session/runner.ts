@@ -1,7 +1,7 @@
 /** Calls a session's handler, and awaits it: one callback at a time. */
 
 import type { Reply } from '../codec/reply.ts';
-import { YodelError } from '../errors.ts';
+import { isOwnError, YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
@@ -352,7 +352,7 @@ export class Runner {
   /** The session is closed and its end was reported: the failure can only be reported on its own. */
   #failedLate(thrown: unknown): void {
     const { telemetry } = this.#settings;
-    const error = handlerFailure(thrown);
+    const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     telemetry.countError(error);
     telemetry.handlerFailed(this.#session, error);
   }

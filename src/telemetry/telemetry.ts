@@ -3,7 +3,7 @@
  * subscribers. Without a subscriber an event costs one branch.
  */
 import type { Address } from '../address.ts';
-import type { YodelError } from '../errors.ts';
+import { isOwnCode, type YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
@@ -106,7 +106,10 @@ export interface Subscriber {
   roomLost?(room: string, messages: number, members: number): void;
   /** Something has happened to the bus between servers. The reason of `connected` is its name. */
   bus?(event: BusEvent, reason: string): void;
-  /** The handler threw. `error.cause` is what it threw. */
+  /**
+   * The handler failed. `error.cause` is what it threw; an error of its own that it threw after the session was over is `error`
+   * itself. One that ends the session is only in `closed`.
+   */
   handlerFailed?(session: SessionView, error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */
   closed?(session: SessionView, error: YodelError | undefined): void;
@@ -146,7 +149,7 @@ export interface Counters {
   roomMessagesReplaced: number;
   bytesReceived: number;
   bytesSent: number;
-  /** The number of errors per code. */
+  /** The number of errors per code. Of the program's own codes, the first 100 count by themselves, others as `other`. */
   readonly errors: Map<string, number>;
   /** Of the bus between servers; undefined without one. */
   bus: BusCounters | undefined;
@@ -173,6 +176,10 @@ export interface BusCounters {
   refused: number;
 }
 
+/** A program that makes codes of what peers send must not fill the memory, nor the metrics. */
+const maxOwnCodes = 100;
+const otherCodes = 'other';
+
 /** A server's events and counters. */
 export class Telemetry {
   readonly counters: Counters = {
@@ -198,6 +205,8 @@ export class Telemetry {
   };
   readonly #subscribers: Subscriber[] = [];
   readonly #warnings = new Warnings();
+  /** How many codes of the program's own errors were counted by themselves. */
+  #ownCodes = 0;
   /** Whether there are subscribers. Check it before emitting. */
   watched = false;
   /** Whether a subscriber measures handlers. */
@@ -228,7 +237,7 @@ export class Telemetry {
   /** Reports a failed handler to the subscribers. Without any, the process emits a warning, at most ten a second. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
-    else this.#warnings.emit(error.cause instanceof Error ? error.cause : error);
+    else this.#warnings.emit(!isOwnCode(error.code) && error.cause instanceof Error ? error.cause : error);
   }
 
   /** Counts and reports messages that could not be sent to a peer. @param error of the first one */
@@ -240,7 +249,9 @@ export class Telemetry {
 
   countError(error: YodelError, times = 1): void {
     const { errors } = this.counters;
-    errors.set(error.code, (errors.get(error.code) ?? 0) + times);
+    const isOneTooMany = isOwnCode(error.code) && !errors.has(error.code) && ++this.#ownCodes > maxOwnCodes;
+    const code = isOneTooMany ? otherCodes : error.code;
+    errors.set(code, (errors.get(code) ?? 0) + times);
   }
 }
 

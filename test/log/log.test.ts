@@ -228,12 +228,31 @@ test('errors are cut as well, whatever they repeat', async () => {
   for (const format of ['text', 'json'] as const) {
     const all = await logged(format, (log) => {
       log.closed(sessionOf(1), new YodelError('YODEL_UPSTREAM_FAILED', long, { cause: new Error(long) }));
-      log.refused(undefined, new YodelError('YODEL_HANDSHAKE_FAILED' as 'YODEL_TLS', long));
+      log.refused(undefined, new YodelError('YODEL_HANDSHAKE_TIMEOUT' as 'YODEL_TLS', long));
       log.handlerFailed?.(sessionOf(1), new YodelError('YODEL_HANDLER_FAILED', 'x', { cause: new Error(long) }));
     });
     for (const line of all) expect(line.length).toBeLessThan(20_000);
     expect(all.join()).toContain('characters more');
   }
+});
+
+test('an own error of the program is logged with its code, message and cause', async () => {
+  const error = new YodelError('APP_DENIED', 'ada may not write', { cause: new Error('row 12'), reply: 'no' });
+  const run = (log: Subscriber) => {
+    log.closed?.(sessionOf(1), error);
+    log.handlerFailed?.(sessionOf(2), error);
+  };
+  const [closed] = await logged('text', run);
+  expect(closed).toMatch(/: APP_DENIED: ada may not write: row 12$/);
+  const [closedJson = '', failedJson = ''] = await logged('json', run);
+  expect(JSON.parse(closedJson)).toMatchObject({
+    event: 'closed',
+    reason: 'APP_DENIED',
+    code: 'APP_DENIED',
+    error: 'ada may not write: row 12',
+  });
+  expect(JSON.parse(failedJson)).toMatchObject({ event: 'handler-failed' });
+  expect(JSON.parse(failedJson).error).toContain('ada may not write');
 });
 
 test('a connection that was reset without a byte, or ended after the handshake of a WebSocket, is no warning: a health check', async () => {

@@ -63,7 +63,7 @@ await server.close();
 const recorded = [];
 for await (const { bytes } of journal.read()) recorded.push(Buffer.from(bytes).toString());
 await journal.close();
-console.log(reply.text, recorded, new YodelError('YODEL_FAILED', '') instanceof Error);
+console.log(reply.text, recorded, new YodelError('APP_FAILED', '') instanceof Error);
 `;
 const libraryPrints = /^HELLO \[ ['"]hello['"] \] true\n$/;
 

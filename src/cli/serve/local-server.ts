@@ -1,6 +1,6 @@
 /** The server in this process, which serves alone or is one of several workers. */
 import { parseAddress } from '../../address.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { isOwnCode, type YodelError } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream, isUsualRefusal } from '../../log/error-text.ts';
@@ -184,7 +184,7 @@ function isTransparent(handler: unknown): boolean {
 }
 
 /** Ends of sessions that are reported elsewhere, or are no fault. */
-const usualEnds: readonly ErrorCode[] = [
+const usualEnds: readonly YodelError['code'][] = [
   'YODEL_HANDLER_FAILED',
   'YODEL_CONNECTION_RESET',
   'YODEL_SHUTDOWN_TIMEOUT',
@@ -210,7 +210,11 @@ function failures(
       }
     },
     handlerFailed: (session, error) =>
-      notifyOf('handler-failed', session, (client) => `the handler failed for ${client}: ${escapeStack(error.cause)}`),
+      notifyOf(
+        'handler-failed',
+        session,
+        (client) => `the handler failed for ${client}: ${escapeStack(isOwnCode(error.code) ? error : error.cause)}`,
+      ),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') aborted();
       if (error && (isFromUpstream(error) || (isSilent() && !usualEnds.includes(error.code)))) {

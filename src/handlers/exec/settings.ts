@@ -82,5 +82,5 @@ export function reportStatus(end: ChildEnd, session: Session, { tell }: ExecSett
 export function commandError(failure: string, end: ChildEnd): YodelError {
   const text = `the command ${failure}`;
   const options = 'error' in end ? { cause: end.error } : {};
-  return new YodelError('YODEL_COMMAND_FAILED', text, { ...options, peerText: text });
+  return new YodelError('YODEL_COMMAND_FAILED', text, { ...options, reply: text });
 }

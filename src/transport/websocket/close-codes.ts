@@ -1,5 +1,5 @@
 /** Close codes (RFC 6455, section 7.4, and IANA's WebSocket Close Code Number Registry). */
-import type { ErrorCode, YodelError } from '../../errors.ts';
+import { type ErrorCode, isOwnCode, type YodelError } from '../../errors.ts';
 
 /** A normal end. */
 export const normalCode = 1000;
@@ -48,9 +48,9 @@ const codes: Partial<Readonly<Record<ErrorCode, number>>> = {
   YODEL_TOO_MANY_PENDING_BYTES: tryAgainLater,
 };
 
-/** The close code that says why a connection ends. */
+/** The close code that says why a connection ends. A program's own error is its decision about the peer. */
 export function closeCodeFor({ code }: YodelError): number {
-  return codes[code] ?? internalError;
+  return isOwnCode(code) ? policy : (codes[code] ?? internalError);
 }
 
 /** Whether a peer that closes with this code reports no problem. */
