@@ -11,7 +11,10 @@
  */
 import { type Linked, LinkedSet } from './linked-set.ts';
 
-/** A clock: real time, or a fake in tests. */
+/**
+ * A clock: real time, or a fake in tests, which `fakeClock()` of `yodel/testing` creates. Programs need none of their own: the contract
+ * may grow.
+ */
 export interface Clock {
   /** Monotonic time in milliseconds; not the time of day. For durations and rates. */
   now(): number;

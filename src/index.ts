@@ -19,6 +19,7 @@ export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
+export type { Clock } from './clock.ts';
 export type { Codec } from './codec/codec.ts';
 export type { Reply } from './codec/reply.ts';
 export { type ErrorCode, errorCodes, type OwnErrorCode, YodelError, type YodelErrorOptions } from './errors.ts';
@@ -114,5 +115,6 @@ export type {
   ServerTls,
   TlsHandshake,
   TlsOptions,
+  Transport,
   WebSocketUpgrade,
 } from './transport/transport.ts';

@@ -39,9 +39,9 @@ export interface ConnectOptions<C extends MaybeCodec = undefined> extends WireOp
   readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   /** @internal Called when bytes have arrived, after their messages. */
   readonly onReceived?: (() => void) | undefined;
-  /** @internal For tests. */
+  /** For tests: what carries the bytes, such as `memoryTransport()` of `yodel/testing`. Default: sockets. */
   readonly transport?: Transport | undefined;
-  /** @internal For tests. */
+  /** For tests: the time of all limits and time-outs, such as `fakeClock()` of `yodel/testing`. Default: real time. */
   readonly clock?: Clock | undefined;
 }
 

@@ -80,9 +80,9 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
   readonly bus?: Bus | undefined;
   /** @internal For a watchdog: see `SessionSettings.running`. */
   readonly running?: Int32Array | undefined;
-  /** @internal For tests. */
+  /** For tests: what carries the bytes, such as `memoryTransport()` of `yodel/testing`. Default: sockets. */
   readonly transport?: Transport | undefined;
-  /** @internal For tests. */
+  /** For tests: the time of all limits and time-outs, such as `fakeClock()` of `yodel/testing`. Default: real time. */
   readonly clock?: Clock | undefined;
 }
 

@@ -2,49 +2,138 @@
  * Connections inside one process, for tests: no sockets, no delays. To be as adverse as a network, they split bytes into
  * chunks of a chosen size, accept only what fits a small buffer, and overwrite each borrowed chunk after the call.
  */
-import { type Address, TcpAddress } from '../address.ts';
+import { type Address, type SocketAddress, TcpAddress } from '../address.ts';
+import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
-import type { Connection, Handshake, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import type {
+  Connection,
+  DialOptions,
+  Handshake,
+  Listener,
+  ListenOptions,
+  Receiver,
+  Security,
+  Transport,
+} from './transport.ts';
+
+/** As it is now: the fake timers of a test framework may replace the global one later. */
+const microtask = globalThis.queueMicrotask;
 
 /** How adverse the connections are. */
 export interface MemoryOptions {
-  /** The largest chunk to deliver, in bytes. Default: everything that has arrived. */
-  readonly chunkSize?: number;
+  /** The largest chunk to deliver, in bytes, or a function that says it for each chunk. Default: everything that has arrived. */
+  readonly chunkSize?: number | (() => number) | undefined;
   /** Bytes that one direction buffers before the writer has to wait. Default 64 KiB. */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
+  /** How long bytes are on their way in one direction, in milliseconds. Connecting takes two ways. Default 0. */
+  readonly latencyMs?: number | undefined;
+  /** Measures the latency. Default: real time. */
+  readonly clock?: Clock | undefined;
 }
 
-/** A transport whose addresses exist only in this object. */
-export function memoryTransport(options: MemoryOptions = {}): Transport {
-  const listeners = new Map<string, ListenOptions>();
-  let lastPort = 49_151;
-  return {
-    async connect(address, { signal } = {}) {
-      signal?.throwIfAborted();
-      // As on a network, the caller may abort in the meantime.
-      await null;
-      signal?.throwIfAborted();
-      const listener = listeners.get(String(address));
-      if (!listener) {
-        throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: nothing listens there`);
-      }
-      const [client, server] = memoryPair(options, address, new TcpAddress('127.0.0.1', ++lastPort));
-      const { local, peer: remote } = client;
-      client.handshake = { local, remote, resolved: undefined, lookupMs: undefined, connectMs: 0 };
-      listener.accept(server);
-      return client;
-    },
-    async listen(requested, listenOptions): Promise<Listener> {
-      const picksPort = requested.scheme === 'tcp' && requested.port === 0;
-      const address = picksPort ? new TcpAddress(requested.host, ++lastPort) : requested;
-      const name = String(address);
-      if (listeners.has(name)) {
-        throw new YodelError('YODEL_ADDRESS_IN_USE', `cannot listen on ${name}: the address is in use`);
-      }
-      listeners.set(name, listenOptions);
-      return { address, close: async () => void listeners.delete(name) };
-    },
+/** What the server sees of a client's connection. */
+export interface MemoryDialOptions extends DialOptions {
+  /** The client's address. Default: 127.0.0.1 and a port of its own. */
+  readonly from?: SocketAddress | undefined;
+  /** What the server reads as `session.security`, as if the connection were encrypted. Default: undefined. */
+  readonly security?: Security | undefined;
+}
+
+/** Connections inside one process. The addresses exist only here, so that any of them is free. */
+export interface MemoryTransport extends Transport {
+  /**
+   * What becomes of new connections: `accept`; `refuse`, as if no server ran there; `hang`, as if packets were lost, until the client
+   * gives up. Default `accept`.
+   */
+  connecting: 'accept' | 'refuse' | 'hang';
+  /** How often a client has tried to connect. */
+  readonly attempts: number;
+  /** The number of open connections. */
+  readonly connections: number;
+  /** Breaks all connections: both ends see a reset. */
+  reset(): void;
+  connect(address: Address, options?: MemoryDialOptions): Promise<Connection>;
+}
+
+/**
+ * A transport for tests: connections inside one process, for `serve({ transport })` and `connect(address, { transport })`. It carries
+ * bytes as TCP does: in order, in any chunks, with back-pressure, half-close and resets. Host names are not looked up, and nothing is
+ * encrypted, whatever the address says.
+ */
+export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
+  return new Memory(options);
+}
+
+class Memory implements MemoryTransport {
+  connecting: 'accept' | 'refuse' | 'hang' = 'accept';
+  attempts = 0;
+  readonly #options: MemoryOptions;
+  readonly #listeners = new Map<string, ListenOptions>();
+  /** The clients' ends. */
+  readonly #open = new Set<MemoryConnection>();
+  #lastPort = 49_151;
+
+  constructor(options: MemoryOptions) {
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  reset(): void {
+    for (const connection of [...this.#open]) connection.break();
+  }
+
+  // Bound, as `listen`: a test may put either of them into a transport of its own.
+  readonly connect = async (
+    address: Address,
+    { signal, from, security }: MemoryDialOptions = {},
+  ): Promise<Connection> => {
+    signal?.throwIfAborted();
+    this.attempts++;
+    const { latencyMs = 0, clock = realClock } = this.#options;
+    // As on a network, the caller may abort in the meantime.
+    if (this.connecting === 'hang') await pause(undefined, clock, signal);
+    else if (latencyMs > 0) await pause(2 * latencyMs, clock, signal);
+    else await null;
+    signal?.throwIfAborted();
+    const listener = this.#listeners.get(String(address));
+    if (!listener || this.connecting === 'refuse') {
+      const why = listener ? 'it refuses connections' : 'nothing listens there';
+      throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: ${why}`);
+    }
+    const [client, server] = memoryPair(this.#options, address, from ?? new TcpAddress('127.0.0.1', ++this.#lastPort));
+    const { local, peer: remote } = client;
+    client.handshake = { local, remote, resolved: undefined, lookupMs: undefined, connectMs: 2 * latencyMs };
+    server.security = security;
+    this.#open.add(client);
+    client.closed = () => void this.#open.delete(client);
+    listener.accept(server);
+    return client;
   };
+
+  readonly listen = async (requested: SocketAddress, listenOptions: ListenOptions): Promise<Listener> => {
+    const picksPort = requested.scheme === 'tcp' && requested.port === 0;
+    const address = picksPort ? new TcpAddress(requested.host, ++this.#lastPort) : requested;
+    const name = String(address);
+    if (this.#listeners.has(name)) {
+      throw new YodelError('YODEL_ADDRESS_IN_USE', `cannot listen on ${name}: the address is in use`);
+    }
+    this.#listeners.set(name, listenOptions);
+    return { address, close: async () => void this.#listeners.delete(name) };
+  };
+}
+
+/** Resolves after the time, if one is given, or when the signal is aborted. */
+async function pause(delayMs: number | undefined, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const over = () => resolve();
+  const timer = delayMs === undefined ? undefined : clock.after(delayMs, over);
+  signal?.addEventListener('abort', over, { once: true });
+  await promise;
+  timer?.cancel();
+  signal?.removeEventListener('abort', over);
 }
 
 /** Two connected ends: the client's and the server's. */
@@ -65,13 +154,20 @@ class MemoryConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
   handshake: Handshake | undefined;
+  security: Security | undefined;
   other!: MemoryConnection;
-  readonly #chunkSize: number;
+  /** Called once when it is closed. */
+  closed: (() => void) | undefined;
+  readonly #chunkSize: () => number;
   readonly #capacity: number;
+  readonly #latencyMs: number;
+  readonly #clock: Clock;
   /** Written here, but not accepted by the other end's buffer yet. */
   #outgoing = Buffer.alloc(0);
+  /** Bytes on their way to this end. */
+  #inFlight = 0;
   /** Received but not delivered yet, as in a kernel's receive buffer. */
-  #incoming = Buffer.alloc(0);
+  #incoming: Buffer = Buffer.alloc(0);
   #receiver: Receiver | undefined;
   #paused = false;
   #ending = false;
@@ -86,12 +182,14 @@ class MemoryConnection implements Connection {
   constructor(
     local: Address,
     peer: Address,
-    { chunkSize = Number.MAX_SAFE_INTEGER, capacity = 65_536 }: MemoryOptions,
+    { chunkSize = Number.MAX_SAFE_INTEGER, capacity = 65_536, latencyMs = 0, clock = realClock }: MemoryOptions,
   ) {
     this.local = local;
     this.peer = peer;
-    this.#chunkSize = chunkSize;
+    this.#chunkSize = typeof chunkSize === 'number' ? () => chunkSize : chunkSize;
     this.#capacity = capacity;
+    this.#latencyMs = latencyMs;
+    this.#clock = clock;
   }
 
   get unsent(): number {
@@ -120,6 +218,7 @@ class MemoryConnection implements Connection {
   }
 
   end(): void {
+    if (this.#ending) return;
     this.#ending = true;
     this.#send();
   }
@@ -138,8 +237,20 @@ class MemoryConnection implements Connection {
     this.#resetOther();
   }
 
-  #resetOther(): void {
+  /** Breaks the connection: both ends see a reset. */
+  break(): void {
+    this.#close(resetError());
     this.other.#close(resetError());
+  }
+
+  #resetOther(): void {
+    this.#later(() => this.other.#close(resetError()));
+  }
+
+  /** What the other end notices only after the latency. */
+  #later(arrive: () => void): void {
+    if (this.#latencyMs === 0) arrive();
+    else this.#clock.after(this.#latencyMs, arrive);
   }
 
   #send(): void {
@@ -148,22 +259,35 @@ class MemoryConnection implements Connection {
       this.#close(resetError());
       return;
     }
-    const space = this.#capacity - this.other.#incoming.length;
+    const { other } = this;
+    const space = this.#capacity - other.#incoming.length - other.#inFlight;
     const sent = this.#outgoing.subarray(0, Math.max(0, space));
-    this.other.#incoming = Buffer.concat([this.other.#incoming, sent]);
     this.#outgoing = this.#outgoing.subarray(sent.length);
-    if (this.#ending && this.#outgoing.length === 0) {
-      this.#finSent = true;
-      this.other.#finReceived = true;
-      this.#closeWhenBothEnded();
+    if (sent.length > 0) {
+      other.#inFlight += sent.length;
+      this.#later(() => other.#arrived(sent));
     }
-    this.other.#deliverSoon();
+    if (!this.#ending || this.#finSent || this.#outgoing.length > 0) return;
+    this.#finSent = true;
+    this.#later(() => other.#finArrived());
+    this.#closeWhenBothEnded();
+  }
+
+  #arrived(bytes: Buffer): void {
+    this.#inFlight -= bytes.length;
+    this.#incoming = this.#incoming.length === 0 ? bytes : Buffer.concat([this.#incoming, bytes]);
+    this.#deliverSoon();
+  }
+
+  #finArrived(): void {
+    this.#finReceived = true;
+    this.#deliverSoon();
   }
 
   #deliverSoon(): void {
     if (this.#deliveryScheduled || !this.#receiver) return;
     this.#deliveryScheduled = true;
-    queueMicrotask(() => {
+    microtask(() => {
       this.#deliveryScheduled = false;
       this.#deliver();
     });
@@ -172,7 +296,7 @@ class MemoryConnection implements Connection {
   #deliver(): void {
     if (this.#paused || this.#closed) return;
     if (this.#incoming.length > 0) {
-      const chunk = Buffer.from(this.#incoming.subarray(0, this.#chunkSize));
+      const chunk = Buffer.from(this.#incoming.subarray(0, Math.max(1, this.#chunkSize())));
       this.#incoming = this.#incoming.subarray(chunk.length);
       this.#receiver?.onData(chunk);
       chunk.fill('!');
@@ -190,7 +314,7 @@ class MemoryConnection implements Connection {
     this.#send();
     if (this.#outgoing.length === before || this.#drainScheduled) return;
     this.#drainScheduled = true;
-    queueMicrotask(() => {
+    microtask(() => {
       this.#drainScheduled = false;
       if (!this.#closed) this.#receiver?.onDrain();
     });
@@ -204,11 +328,13 @@ class MemoryConnection implements Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#error = error;
+    this.closed?.();
+    this.other.closed?.();
     if (this.#receiver) this.#reportClosedSoon();
   }
 
   #reportClosedSoon(): void {
-    queueMicrotask(() => this.#receiver?.onClose(this.#error));
+    microtask(() => this.#receiver?.onClose(this.#error));
   }
 }
 

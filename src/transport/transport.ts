@@ -322,7 +322,10 @@ export interface DialOptions {
   readonly starting?: (() => void) | undefined;
 }
 
-/** Connects and listens. */
+/**
+ * Connects and listens. `memoryTransport()` of `yodel/testing` creates one for tests. Programs need none of their own: the contract may
+ * grow.
+ */
 export interface Transport {
   /**
    * Resolves when connected.
