@@ -30,6 +30,14 @@ export const clientOptions = {
     summary: 'The time-out for a reply to a request.',
     reason: 'Callers further up usually time out after half a minute too.',
   },
+  /** How many requests may have no reply at the same time; further ones are rejected. */
+  maxRequestsInFlight: {
+    kind: 'count',
+    default: 100_000,
+    off: 'unlimited',
+    summary: 'How many requests may have no reply at the same time; further ones are rejected.',
+    reason: 'Each takes about half a kilobyte of memory. No server that keeps up has so many.',
+  },
   /** How long `close()` waits for the peer to end its side. */
   closeTimeout: {
     kind: 'duration',

@@ -31,6 +31,12 @@ export const errorCodes = {
   YODEL_WEBSOCKET_CLOSED: 'The peer closed a WebSocket with a code that reports a problem.',
   YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
+  YODEL_INVALID_REQUEST_ID:
+    'The request was not sent: it has no id, or one that is in use, or that of a request whose late reply may still arrive.',
+  YODEL_REPLY_MISMATCH:
+    'The peer sent a message that answers no request, so that the order of messages no longer says which reply belongs to which request: set `correlate`.',
+  YODEL_TOO_MANY_REQUESTS: 'The request was not sent: maxRequestsInFlight requests have no reply.',
+  YODEL_CORRELATION_FAILED: 'The function `replyId` of the option `correlate` threw; `cause` is what it threw.',
   YODEL_REQUEST_TIMEOUT: 'No reply within requestTimeout.',
   YODEL_IDLE_TIMEOUT: 'Nothing was received from the peer, or sent to it, for idleTimeout.',
   YODEL_MESSAGE_TIMEOUT: 'The peer did not finish a message within messageTimeout of its first byte.',

@@ -15,7 +15,7 @@ export {
   WebSocketAddress,
 } from './address.ts';
 export { type OpenBusOptions, openBus } from './bus/open.ts';
-export type { Client, RequestOptions } from './client/client.ts';
+export type { Client } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
@@ -82,6 +82,8 @@ export { type JournalOptions, openJournal, openJournalReader } from './journal/s
 export { type OpenRoomsOptions, openRooms, type SharedRoom, type SharedRooms } from './members/shared-rooms.ts';
 export type { RoomEvent, SubscribeOptions, Subscription } from './members/subscribing.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
+export type { Correlate, CorrelateById, RequestId } from './requests/correlation.ts';
+export type { RequestOptions } from './requests/request-options.ts';
 export type { Bus } from './rooms/bus.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';

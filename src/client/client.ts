@@ -1,6 +1,7 @@
 import type { Address } from '../address.ts';
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
 import type { Handshake } from '../transport/transport.ts';
 import type { ClientState } from './options.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
@@ -64,10 +65,4 @@ export interface Client<C extends MaybeCodec = undefined>
   close(): Promise<void>;
   /** Closes the connection at once. Requests in flight are rejected. */
   abort(): void;
-}
-
-/** Options of {@link Client.request}. */
-export interface RequestOptions {
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }

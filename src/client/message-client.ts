@@ -18,21 +18,22 @@ import { encode } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import { clientOptions } from '../options.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
+import { Requests } from '../requests/requests.ts';
 import type { Connection, Handshake } from '../transport/transport.ts';
-import type { Client, RequestOptions } from './client.ts';
+import type { Client } from './client.ts';
 import { dial } from './dial.ts';
 import { Inbox } from './inbox.ts';
 import { MessageConnection, type MessageReceiver } from './message-connection.ts';
 import { type ClientSettings, type ClientState, dialSettings } from './options.ts';
 import { Reconnector } from './reconnector.ts';
-import { Replies } from './replies.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /** The client that `connect()` returns. */
 export class MessageClient implements Client, MessageReceiver {
   readonly address: Address;
   readonly #settings: ClientSettings;
-  readonly #replies: Replies;
+  readonly #requests: Requests<Message, string | Uint8Array | Message>;
   readonly #inbox = new Inbox(() => this.#regulate());
   readonly #closed = Promise.withResolvers<void>();
   readonly #reconnector: Reconnector | undefined;
@@ -51,7 +52,12 @@ export class MessageClient implements Client, MessageReceiver {
   constructor(address: Address, settings: ClientSettings, connection: Connection) {
     this.address = address;
     this.#settings = settings;
-    this.#replies = new Replies(settings.clock);
+    this.#requests = new Requests({
+      clock: settings.clock,
+      correlate: settings.correlate,
+      maxInFlight: settings.limits.maxRequestsInFlight,
+      link: this,
+    });
     this.#reconnector = settings.reconnect && new Reconnector(settings.reconnect, settings.clock);
     this.#attach(connection);
   }
@@ -84,6 +90,7 @@ export class MessageClient implements Client, MessageReceiver {
       if (thrown instanceof YodelError) return thrown;
       throw thrown;
     }
+    this.#requests.sent();
     return this.unsent <= this.#settings.limits.highWaterMark;
   }
 
@@ -99,10 +106,7 @@ export class MessageClient implements Client, MessageReceiver {
   async request(message: string | Uint8Array | Message, options: RequestOptions = {}): Promise<Message> {
     const { timeoutMs = this.#settings.limits.requestTimeout, signal } = options;
     checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-    signal?.throwIfAborted();
-    const sent = this.send(message);
-    if (sent instanceof YodelError) throw sent;
-    const reply = this.#replies.expect(timeoutMs, signal);
+    const reply = this.#requests.request(message, timeoutMs, signal);
     this.#regulate();
     return reply;
   }
@@ -146,22 +150,36 @@ export class MessageClient implements Client, MessageReceiver {
   }
 
   /** @internal */
+  get peerName(): string {
+    return String(this.address);
+  }
+
+  /** @internal */
+  sendRequest(message: string | Uint8Array | Message): number {
+    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
+    const { position } = this.#connection;
+    this.#connection.send(message);
+    return position;
+  }
+
+  /** @internal */
+  hasLeft(position: number): boolean {
+    return this.#connection?.hasLeft(position) ?? false;
+  }
+
+  /** @internal */
   onChunk(): void {
     this.#reconnector?.reset();
   }
 
   /** @internal */
   onBatch(batch: Batch): void {
-    for (const message of batch) {
-      if (this.#greetingsDue > 0) this.#greetingsDue--;
-      else if (this.#replies.take(message)) continue;
-      if (!this.#isLeaving) this.#inbox.put(message);
-    }
-    if (batch.fault) {
-      const { code, message } = batch.fault;
-      const text = `${this.address} sent an invalid message: ${message}`;
-      this.#error ??= new YodelError(code, text, { cause: batch.fault });
-      this.#connection?.abort(batch.fault);
+    try {
+      for (const message of batch) this.#receive(message);
+      if (batch.fault) this.#breakOff(batch.fault, `${this.address} sent an invalid message: ${batch.fault.message}`);
+    } catch (thrown) {
+      if (!(thrown instanceof YodelError)) throw thrown;
+      this.#breakOff(thrown, thrown.message);
     }
     this.#regulate();
     this.#settings.onReceived?.();
@@ -183,13 +201,25 @@ export class MessageClient implements Client, MessageReceiver {
     const error = this.#error;
     this.#leftUnfinished = this.#connection?.unfinishedMessage;
     this.#connection = undefined;
-    this.#replies.fail(
+    this.#requests.fail(
       error ?? new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`),
     );
     const isLost = this.#state === 'open' || this.#state === 'reconnecting';
     const reconnector = this.#isLeaving || !isLost ? undefined : this.#reconnector;
     if (!reconnector || reconnector.isExhausted) this.#finish(error);
     else void this.#reconnect(reconnector, error);
+  }
+
+  #receive(message: Message): void {
+    if (this.#greetingsDue > 0) this.#greetingsDue--;
+    else if (this.#requests.take(message)) return;
+    if (!this.#isLeaving) this.#inbox.put(message);
+  }
+
+  /** Nothing more can be read. */
+  #breakOff(cause: YodelError, text: string): void {
+    this.#error ??= new YodelError(cause.code, text, { cause: cause.cause ?? cause });
+    this.#connection?.abort(cause);
   }
 
   #attach(connection: Connection): void {
@@ -210,7 +240,7 @@ export class MessageClient implements Client, MessageReceiver {
   /** Pauses receiving while too many messages are queued, unless a reply is pending. */
   #regulate(): void {
     const isFull = this.#inbox.bytes > this.#settings.limits.highWaterMark;
-    if (isFull && this.#replies.due === 0 && !this.#isLeaving) this.#connection?.pause();
+    if (isFull && this.#requests.inFlight === 0 && !this.#isLeaving) this.#connection?.pause();
     else this.#connection?.resume();
   }
 
@@ -257,7 +287,7 @@ export class MessageClient implements Client, MessageReceiver {
     this.#setState('closed', failure);
     this.#closeTimer?.cancel();
     this.#reconnector?.cancel();
-    this.#replies.fail(error ?? this.#cannotSend());
+    this.#requests.fail(error ?? this.#cannotSend());
     this.#inbox.end(this.#isLeaving ? undefined : failure);
     this.#closed.resolve();
   }

@@ -50,6 +50,10 @@ export class MessageConnection implements Receiver {
   readonly #output = new Output();
   /** Whether the server may expect messages to be UTF-8. */
   readonly #isText: boolean;
+  /** Whether `unsent` of the connection counts the bytes that it was given, and no others, as those of TLS or a WebSocket. */
+  readonly #countsExactly: boolean;
+  /** Bytes that the connection was given. */
+  #written = 0;
   #isFlushDue = false;
   #isPaused = false;
   #isClosed = false;
@@ -64,6 +68,8 @@ export class MessageConnection implements Receiver {
     this.#framing = this.#framingOf(this.#conversation);
     this.#isText = options.encoding === 'utf8' && !connection.framing;
     this.#receiver = receiver;
+    const { scheme } = connection.peer;
+    this.#countsExactly = scheme === 'tcp' || scheme === 'unix';
     connection.start(this);
   }
 
@@ -98,6 +104,16 @@ export class MessageConnection implements Receiver {
     return this.#connection.unsent + this.#output.size;
   }
 
+  /** Where the next frame begins in all the bytes that were sent. */
+  get position(): number {
+    return this.#written + this.#output.size;
+  }
+
+  /** Whether the byte at this position was given to the operating system. Where that is not known exactly: to the transport. */
+  hasLeft(position: number): boolean {
+    return position < this.#written - (this.#countsExactly ? this.#connection.unsent : 0);
+  }
+
   /** The message whose rest has not arrived, if there is one. */
   get unfinishedMessage(): UnfinishedMessage | undefined {
     const { pending: size, unfinished: bytes } = this.#conversation.decoder;
@@ -121,6 +137,7 @@ export class MessageConnection implements Receiver {
   sendFrame(frame: Uint8Array): void {
     this.#flush();
     this.#conversation.sent?.(frame);
+    this.#written += frame.length;
     this.#connection.write(frame);
   }
 
@@ -195,6 +212,7 @@ export class MessageConnection implements Receiver {
 
   #flush(): void {
     if (this.#output.size === 0) return;
+    this.#written += this.#output.size;
     this.#output.writeTo(this.#connection);
     // The transport reports only bytes that had to wait.
     this.#wakeIfDrained();

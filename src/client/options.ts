@@ -7,7 +7,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
 import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
-import type { Correlate } from '../requests/correlation.ts';
+import { type Correlate, checkCorrelate } from '../requests/correlation.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';
@@ -54,6 +54,8 @@ export interface ClientSettings {
   readonly protocol: Protocol;
   readonly tls: TlsOptions;
   readonly limits: ClientLimits;
+  // biome-ignore lint/suspicious/noExplicitAny: the values are whatever the codec makes of them
+  readonly correlate: Correlate<any> | undefined;
   readonly reconnect: ReconnectLimits | undefined;
   readonly stderr: ((line: string) => void) | undefined;
   readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
@@ -68,10 +70,12 @@ export interface ClientSettings {
  */
 export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
+  checkCorrelate(options.correlate);
   return {
     protocol: resolveWire(options),
     tls: resolveTls(options.tls),
     limits: resolveOptions(clientOptions, options),
+    correlate: options.correlate,
     reconnect: resolveReconnect(options.reconnect),
     stderr: options.stderr,
     onStateChange: options.onStateChange,
@@ -96,6 +100,7 @@ const knownOptions = [
     'replyFraming',
     'protocol',
     'encoding',
+    'correlate',
     'tls',
     'signal',
     'reconnect',

@@ -1,5 +1,7 @@
 /** How a reply is matched to its request. */
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
+import { YodelError } from '../errors.ts';
+import { refuseUnknown } from '../option-values.ts';
 
 /** What identifies a request. Text and numbers are different: `1` is not `'1'`. */
 export type RequestId = string | number | bigint;
@@ -13,9 +15,16 @@ export type RequestId = string | number | bigint;
  * ```
  */
 export interface CorrelateById<C extends MaybeCodec = undefined> {
-  /** The id of a message that `request` sends. Undefined: it has none, and `request` rejects with `YODEL_INVALID_REQUEST_ID`. */
+  /**
+   * The id of a message that `request` sends. `request` rejects with `YODEL_INVALID_REQUEST_ID` if it has none (undefined), if the id
+   * is that of another request in flight, or of one that timed out or was cancelled on this connection (the last 10,000 of them are
+   * remembered), because its reply may still arrive; and if this function throws. Nothing is sent then.
+   */
   requestId(message: Sendable<C>): RequestId | undefined;
-  /** The id of the request that a received message answers. Undefined: it is no reply. */
+  /**
+   * The id of the request that a received message answers. Undefined: it is no reply. It is none either if no request has the id. Called
+   * only while requests have no reply. If this function throws, the connection is closed with `YODEL_CORRELATION_FAILED`.
+   */
   replyId(message: Received<C>): RequestId | undefined;
 }
 
@@ -27,3 +36,21 @@ export interface CorrelateById<C extends MaybeCodec = undefined> {
  * - by ids in the messages, see {@link CorrelateById}.
  */
 export type Correlate<C extends MaybeCodec = undefined> = 'order' | CorrelateById<C>;
+
+/**
+ * Refuses what is no {@link Correlate}.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function checkCorrelate(correlate: unknown): void {
+  if (correlate === undefined || correlate === 'order') return;
+  const refuse = (allowed: string): never => {
+    const shown = typeof correlate === 'string' ? `"${correlate}"` : String(correlate);
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "correlate" takes ${allowed}, not ${shown}`);
+  };
+  if (typeof correlate !== 'object' || correlate === null) refuse('"order" or { requestId, replyId }');
+  refuseUnknown(correlate as object, ['requestId', 'replyId'], 'correlate');
+  const { requestId, replyId } = correlate as Record<string, unknown>;
+  if (typeof requestId !== 'function') refuse('a function requestId');
+  if (typeof replyId !== 'function') refuse('a function replyId');
+}

@@ -14,11 +14,12 @@
  *
  * The same code finds the next deadline, to set the timer, and the one that has passed, when the timer fires.
  */
+
+import { type DeadlineOwner, DeadlineTimer } from '../deadline-timer.ts';
 import { YodelError } from '../errors.ts';
 import { formatDuration } from '../format/figures.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Connection } from '../transport/transport.ts';
-import { type DeadlineOwner, DeadlineTimer } from './deadline-timer.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Lifecycle } from './lifecycle.ts';

@@ -1,7 +1,8 @@
 /** The parts of a session, and which of them know which. */
+
+import type { DeadlineOwner } from '../deadline-timer.ts';
 import { openConversation } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { DeadlineOwner } from './deadline-timer.ts';
 import { Deadlines } from './deadlines.ts';
 import { Flow, type FlowingSession } from './flow.ts';
 import { Inbound } from './inbound.ts';

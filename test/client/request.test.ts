@@ -80,7 +80,7 @@ describe('a request', () => {
   });
 
   it('does not take messages that arrived before it', async () => {
-    const { client, peer } = await meet();
+    const { client, peer } = await meet({ correlate: 'order' });
     const unasked: string[] = [];
     void readAll(client, unasked);
     await peer.says('welcome\nread this first\n');

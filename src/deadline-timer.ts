@@ -1,5 +1,5 @@
 /** One timer for any number of deadlines. */
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** The owner of the deadlines. */
 export interface DeadlineOwner {
