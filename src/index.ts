@@ -33,7 +33,7 @@ export { cobs } from './framing/delimited/cobs.ts';
 export { delimiter } from './framing/delimited/delimiter.ts';
 export { type LinesOptions, lines } from './framing/delimited/lines.ts';
 export { slip } from './framing/delimited/slip.ts';
-export type { FrameReader, FramingId, MessageKind } from './framing/frames.ts';
+export type { FrameReader } from './framing/frames.ts';
 export {
   type Decoder,
   type DecoderOptions,
@@ -47,6 +47,7 @@ export {
 export { type RespOptions, resp } from './framing/grouped/resp.ts';
 export { until } from './framing/grouped/until.ts';
 export { Batch, Message, type MessageParts } from './framing/message.ts';
+export type { FramingId, MessageKind } from './framing/message-parts.ts';
 export { parseFraming } from './framing/notation.ts';
 export { defineFraming } from './framing/own/define.ts';
 export type { FramingDefinition, FramingRule, SizeInFrame } from './framing/own/definition.ts';

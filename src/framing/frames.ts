@@ -24,6 +24,7 @@
 
 import { isAscii } from 'node:buffer';
 import { YodelError } from '../errors.ts';
+import type { FramingId, MessageKind } from './message-parts.ts';
 import { ownCopy } from './slices.ts';
 import { pieceSize, TextPieces } from './text-pieces.ts';
 
@@ -31,17 +32,6 @@ import { pieceSize, TextPieces } from './text-pieces.ts';
 export interface ByteOutput {
   append(source: Buffer, start: number, end: number): void;
 }
-
-/** What identifies a framing. */
-export interface FramingId {
-  /** The text form: `lines`, `delimiter:\0`, `length:4`, `raw`. */
-  readonly name: string;
-  /** Framings with the same id have the same frames, so that a frame of one may be sent as it is where the other is used. */
-  readonly id: string;
-}
-
-/** What a message is besides its bytes, where the framing says: the text and binary messages of WebSocket. */
-export type MessageKind = 'text' | 'binary';
 
 /** @internal @throws YodelError `YODEL_INVALID_OPTION` for any other kind */
 export function checkKind(kind: MessageKind | undefined): void {

@@ -5,8 +5,8 @@
  * (except with `raw`). `counted/netstring.ts` is a short example.
  */
 import { YodelError } from '../errors.ts';
-import type { FramingId } from './frames.ts';
 import { type Batch, isMessage, type Message } from './message.ts';
+import type { FramingId } from './message-parts.ts';
 
 /** What messages contain: text that is checked to be UTF-8, or any bytes. */
 export type Encoding = 'utf8' | 'binary';

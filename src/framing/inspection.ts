@@ -1,5 +1,5 @@
 /** How messages are printed by `console.log` and the like, on Node.js and Bun. */
-import type { MessageKind } from './frames.ts';
+import type { MessageKind } from './message-parts.ts';
 
 /** The method that `console.log` calls. */
 export const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;

@@ -12,7 +12,7 @@ export { cobs } from './delimited/cobs.ts';
 export { delimiter } from './delimited/delimiter.ts';
 export { type LinesOptions, lines } from './delimited/lines.ts';
 export { slip } from './delimited/slip.ts';
-export type { FrameReader, FramingId, MessageKind } from './frames.ts';
+export type { FrameReader } from './frames.ts';
 export {
   type Decoder,
   type DecoderOptions,
@@ -26,6 +26,7 @@ export {
 export { type RespOptions, resp } from './grouped/resp.ts';
 export { until } from './grouped/until.ts';
 export { Batch, Message, type MessageParts } from './message.ts';
+export type { FramingId, MessageKind } from './message-parts.ts';
 export { parseFraming } from './notation.ts';
 export { defineFraming } from './own/define.ts';
 export type { FramingDefinition, FramingRule, SizeInFrame } from './own/definition.ts';

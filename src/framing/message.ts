@@ -1,11 +1,12 @@
 /** Messages, and the batch of all messages that one chunk completed, which a decoder returns. */
 import type { YodelError } from '../errors.ts';
-import { type ByteOutput, checkKind, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
+import { type ByteOutput, checkKind, type FrameReader, Frames } from './frames.ts';
 import { inspect, inspectionOf } from './inspection.ts';
 import { batchMark, hasMark, messageMark } from './marks.ts';
+import type { FramingId, MessageKind, MessageParts } from './message-parts.ts';
 import { ownCopy } from './slices.ts';
 import { recycle } from './tail.ts';
-import { type MessageParts, noFraming, unframed } from './unframed.ts';
+import { noFraming, unframed } from './unframed.ts';
 
 export type { MessageParts };
 
@@ -173,7 +174,7 @@ export class Batch implements Iterable<Message> {
   /** The error of the message that follows the last one of this batch. */
   readonly fault: YodelError | undefined;
   /** The rest of the chunk after a discarded message, to be decoded next. */
-  readonly rest: Buffer | undefined;
+  readonly rest: Uint8Array | undefined;
   readonly #reader: FrameReader;
   /** The frame that began in an earlier chunk, assembled in its own buffer. */
   #joined: Buffer | undefined;

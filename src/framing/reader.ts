@@ -1,5 +1,6 @@
 /** Readers of frames whose payload lies between a header and a trailer of fixed sizes. */
-import type { FrameReader, FramingId } from './frames.ts';
+import type { FrameReader } from './frames.ts';
+import type { FramingId } from './message-parts.ts';
 
 /** The parts of a {@link FrameReader} whose payload ends with the frame, except for `trailerSize` bytes. */
 export function reader(

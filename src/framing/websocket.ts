@@ -11,9 +11,10 @@
  * is: what a client sends must be masked. Text is always checked to be UTF-8, binary messages never.
  */
 import { isUtf8 } from 'node:buffer';
-import type { FrameReader, MessageKind } from './frames.ts';
+import type { FrameReader } from './frames.ts';
 import { type DecoderOptions, type Encoder, type Framing, type InPlaceEncoder, inPlace } from './framing.ts';
 import type { Message } from './message.ts';
+import type { MessageKind } from './message-parts.ts';
 import { type ControlFrames, type Masking, WebSocketDecoder } from './websocket/decoder.ts';
 import { headerSizeFor, headerSizeOf, keySize, maskBit, opcodes, writeHeader } from './websocket/header.ts';
 import { applyMask, keyAt } from './websocket/mask.ts';

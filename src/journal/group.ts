@@ -1,7 +1,8 @@
 /** The messages of one commit, as numbers and bytes in a few long arrays that move to the writer thread without copying. */
-import type { ByteOutput, MessageKind } from '../framing/frames.ts';
+import type { ByteOutput } from '../framing/frames.ts';
 import { asBuffer, type Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import { isSameEnding, unusualEnding } from '../transcript/ending.ts';
 import type { HistoryBatch } from './histories/table.ts';

@@ -5,8 +5,8 @@
  * that its message is recorded. `sqlite.ts` implements the journal as one file.
  */
 import type { YodelError } from '../errors.ts';
-import type { MessageKind } from '../framing/frames.ts';
 import type { Batch } from '../framing/message.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import type { RoomStore, StoreOwner } from '../rooms/stored/store.ts';
 import type { Journaled, SessionJournal } from '../session/journaling.ts';
 import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';

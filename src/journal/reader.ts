@@ -5,7 +5,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { YodelError } from '../errors.ts';
-import type { MessageKind } from '../framing/frames.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import { kindCodes } from './group.ts';
 import { totalsOf } from './histories/checks.ts';

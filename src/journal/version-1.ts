@@ -1,5 +1,5 @@
 /** Rows of journals of version 1, which had one column, `shape`, for headers, kinds and endings alike. */
-import type { MessageKind } from '../framing/frames.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 
 /**
  * The framing by its current name: `inclusive` with an offset counted all bytes of the frame.

@@ -1,8 +1,8 @@
 /** The settings of a load test, as plain data that is passed to other processes as JSON. */
 import { parseAddress } from '../address.ts';
 import { lines } from '../framing/delimited/lines.ts';
-import type { MessageKind } from '../framing/frames.ts';
 import { isSameFraming } from '../framing/framing.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { websocketClient } from '../framing/websocket.ts';
 import { resolveWire } from '../framing/wire.ts';

@@ -10,8 +10,9 @@
  * Numbers are big-endian. Sizes come first and payloads adjacent, because then texts are written together and read together:
  * a call of the runtime for each message costs more than all the rest.
  */
-import { type FrameReader, Frames, type MessageKind } from '../framing/frames.ts';
+import { type FrameReader, Frames } from '../framing/frames.ts';
 import { isMessage, Message } from '../framing/message.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { unframed } from '../framing/unframed.ts';
 import type { RoomMessage } from './segment.ts';

@@ -1,7 +1,7 @@
 /** Decodes what a session receives, and queues the messages. */
 
 import { memoryBesidesChunk } from '../framing/batch-memory.ts';
-import { type Decoder, decodeChunk } from '../framing/framing.ts';
+import { asBuffer, type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { Queue } from '../queue.ts';
@@ -103,7 +103,7 @@ export class Intake {
     let last = this.#add(batch, isBorrowed);
     // Nearly every chunk is one batch.
     if (batch.rest && !this.#decoder.decodesAtOnce)
-      return this.#decodeLater(batch.rest, { memory: chunk.length, isBorrowed, arrivedAt: now });
+      return this.#decodeLater(asBuffer(batch.rest), { memory: chunk.length, isBorrowed, arrivedAt: now });
     if (batch.rest)
       for (const more of decodeChunk(this.#decoder, batch.rest)) last = this.#add(more, isBorrowed) ?? last;
     // A frame that was assembled has left the chunk. Of several batches, the last one keeps it.
@@ -142,7 +142,7 @@ export class Intake {
       const batch = this.#decoder.decode(part.rest);
       const last = this.#add(batch, part.isBorrowed);
       this.#bytes += (batch.rest?.length ?? 0) - part.rest.length;
-      if (batch.rest) part.rest = batch.rest;
+      if (batch.rest) part.rest = asBuffer(batch.rest);
       else this.#endPart(part, last);
     }
   }

@@ -10,8 +10,8 @@
  */
 import { YodelError } from '../errors.ts';
 import { isTextHeader, spacedHex } from '../format/hex.ts';
-import type { MessageKind } from '../framing/frames.ts';
 import type { Message } from '../framing/message.ts';
+import type { MessageKind } from '../framing/message-parts.ts';
 import { within } from './content/error.ts';
 import { parsePattern } from './content/pattern.ts';
 import type { Functions } from './content/pieces.ts';

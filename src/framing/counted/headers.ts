@@ -1,8 +1,9 @@
 /** Messages preceded by header lines, one of which is Content-Length: language servers, debug adapters. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
 import { type Block, checkBlock, endOfBlock, maxLengthDigits, readBlock } from './header-block.ts';
 

@@ -1,8 +1,9 @@
 /** Messages preceded by their length, the framing of most binary protocols. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { byteCount, type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, invalidFrame, ScanningDecoder } from '../scanning.ts';
 import { type LengthField, lengthField } from './length-field.ts';
 

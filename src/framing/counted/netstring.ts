@@ -1,7 +1,8 @@
 /** Netstrings: the length in decimal digits, a colon, the payload, a comma. */
 
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Framing, inPlace } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, invalidFrame, nameByte, ScanningDecoder } from '../scanning.ts';
 import { decimalSize, endOfDecimal, maxDigits, readDecimal, writeDecimal } from './decimal.ts';
 

@@ -1,9 +1,10 @@
 /** Octet counting of syslog over TCP: the length in decimal digits, a space, the payload; perhaps mixed with lines. */
 import { YodelError } from '../../errors.ts';
 import { Alternatives } from '../delimited/delimiters.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, invalidFrame, nameByte, ScanningDecoder } from '../scanning.ts';
 import { decimalSize, endOfDecimal, maxDigits, readDecimal, writeDecimal } from './decimal.ts';
 

@@ -1,8 +1,9 @@
 /** Messages between start bytes and end bytes, perhaps with an escape byte. */
 import { YodelError } from '../../errors.ts';
 import { formatBytes } from '../escapes.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, invalidFrame, nameByte, ScanningDecoder } from '../scanning.ts';
 import { EscapedScanner, escapePayload, type Stuffing, unescapePayload } from './stuffing.ts';
 

@@ -1,9 +1,10 @@
 /** The decoder that `lines` and `delimiter` share: frames that end with a delimiter. */
 import type { YodelError } from '../../errors.ts';
 import { checkUtf8, stopsDecoder } from '../checked.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from '../framing.ts';
 import { Batch } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { part } from '../slices.ts';
 import { Tail } from '../tail.ts';
 import { isUtf8 } from '../utf8.ts';

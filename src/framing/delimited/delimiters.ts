@@ -2,9 +2,10 @@
 import { isAscii } from 'node:buffer';
 import { YodelError } from '../../errors.ts';
 import { formatBytes } from '../escapes.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, type InPlaceEncoder, inPlace, type TextFrames } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
 import { countByte, hasByte } from './scan.ts';
 

@@ -1,7 +1,8 @@
 /** The protocol of Redis, RESP2 and RESP3: a value is a message. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, nameByte, ScanningDecoder, type SkipRule } from '../scanning.ts';
 import { isTypeByte, RespParser } from './resp-parser.ts';
 

@@ -1,9 +1,10 @@
 /** Groups of messages of another framing, up to one that matches a pattern: replies of several lines. */
 import { YodelError } from '../../errors.ts';
 import { DelimitedFrames } from '../delimited/delimited.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, type InPlaceEncoder, inPlace, isSameFraming } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
 import { type EndsGroup, GroupScanner, scannerOf } from './group-scanner.ts';
 

@@ -1,9 +1,10 @@
 /** Framings that programs define. They have what the built-in ones have, from the same decoder: limits, chunks, UTF-8. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import { asBuffer, type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
 import { rememberFraming } from '../known.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { framingKinds } from '../notation.ts';
 import { type FrameScanner, invalidFrame, reasonOf, ScanningDecoder, type SkipRule } from '../scanning.ts';
 import {

@@ -1,6 +1,7 @@
 /** Connections that are encrypted after a request: from then on their bytes have no boundaries that could be seen. */
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import { reader } from '../reader.ts';
 import type { FrameScanner } from '../scanning.ts';
 

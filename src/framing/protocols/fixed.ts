@@ -1,8 +1,8 @@
 /** What the framings of protocols share: their names, and headers of a fixed size. */
 import { YodelError } from '../../errors.ts';
-import type { FramingId } from '../frames.ts';
 import { type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
 
 /** The identity of one direction of a protocol, or of both if they are the same. */

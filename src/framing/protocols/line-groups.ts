@@ -1,7 +1,8 @@
 /** Messages of one or more lines, some of which are followed by counted bytes: the scanner of most text protocols. */
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
 import type { Message } from '../message.ts';
+import type { FramingId } from '../message-parts.ts';
 import { reader } from '../reader.ts';
 import type { FrameScanner } from '../scanning.ts';
 import { unencodable } from './fixed.ts';

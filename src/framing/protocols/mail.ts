@@ -15,8 +15,9 @@
  * A client that sends a text without waiting for the grant is not refused: its lines are requests, and what follows them is
  * framed as it should be.
  */
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FrameReader } from '../frames.ts';
 import type { Encoder, Framing } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import type { Protocol } from '../protocol.ts';
 import type { FrameScanner } from '../scanning.ts';
 import { ScanningDecoder } from '../scanning.ts';

@@ -9,8 +9,8 @@
  * any more: their bytes are passed on as they arrive.
  */
 import { length } from '../counted/length.ts';
-import type { FramingId } from '../frames.ts';
 import type { Framing } from '../framing.ts';
+import type { FramingId } from '../message-parts.ts';
 import type { Protocol } from '../protocol.ts';
 import type { FrameScanner, ScanningDecoder } from '../scanning.ts';
 import { EncryptableScanner, type Encryption, encryptableEncoder, type Readable } from './encrypted.ts';
