@@ -53,6 +53,8 @@ export function withFaults(
     ...(inner.awaitsClose && { awaitsClose: true }),
     ...(inner.descriptors && { descriptors: inner.descriptors }),
     ...(inner.upstream && { upstream: inner.upstream }),
+    ...(inner.start && { start: inner.start.bind(inner) }),
+    ...(inner.stop && { stop: inner.stop.bind(inner) }),
     open(session) {
       const inside = new FaultySession(session, set, settings);
       sessions.set(session, inside);

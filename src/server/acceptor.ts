@@ -16,6 +16,7 @@ import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor, type Descriptors, descriptorsNow } from './capacity.ts';
 import { HandshakeMemory } from './handshake-memory.ts';
 import { Refusals } from './refusals.ts';
+import type { StartedHandler } from './started-handlers.ts';
 
 /** The settings that can change while a server runs. */
 export interface AcceptorSettings {
@@ -31,6 +32,8 @@ const firstMessageMs = 1000;
 /** Accepts connections and keeps their sessions. */
 export class Acceptor {
   readonly sessions = new LinkedSet<ServerSession>();
+  /** The handler of new sessions, if it must know when the last one ends. */
+  started: StartedHandler | undefined;
   readonly #telemetry: Telemetry;
   readonly #admission: Admission;
   readonly #refusals: Refusals;
@@ -189,7 +192,12 @@ export class Acceptor {
       this.#refuse(connection, refusal);
       return this.#checkEmpty();
     }
-    const session = new ServerSession(++this.#lastId, this.#prepared(connection), this.#session, this.#sessionClosed);
+    const { started } = this;
+    started?.sessionBegan();
+    const closed = started
+      ? (session: ServerSession, close: CloseHandler) => this.#sessionClosed(session, close, started)
+      : this.#sessionClosed;
+    const session = new ServerSession(++this.#lastId, this.#prepared(connection), this.#session, closed);
     this.sessions.add(session);
     session.start();
     if (this.#drainMs !== undefined) this.#drainSession(session, this.#drainMs);
@@ -201,11 +209,14 @@ export class Acceptor {
     return isPlain && this.#session.handler.startsTls ? new UpgradableConnection(connection) : connection;
   }
 
-  readonly #sessionClosed = (session: ServerSession, close: CloseHandler): void => {
+  readonly #sessionClosed = (session: ServerSession, close: CloseHandler, started?: StartedHandler): void => {
     this.sessions.delete(session);
     const closed = close();
-    if (closed) void this.#freeLater(session.peer, closed);
-    else this.#release(session.peer);
+    if (closed) void this.#freeLater(session.peer, closed, started);
+    else {
+      this.#release(session.peer);
+      started?.sessionEnded();
+    }
     if (this.#drainMs !== undefined) {
       this.#graces.get(session)?.cancel();
       this.#graces.delete(session);
@@ -214,11 +225,12 @@ export class Acceptor {
   };
 
   /** Frees the place of a session that is over once its handler has ended what it started for it. */
-  async #freeLater(peer: Address, closed: Promise<void>): Promise<void> {
+  async #freeLater(peer: Address, closed: Promise<void>, started: StartedHandler | undefined): Promise<void> {
     this.#leaving++;
     await closed;
     this.#leaving--;
     this.#release(peer);
+    started?.sessionEnded();
     this.#checkEmpty();
   }
 

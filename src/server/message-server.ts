@@ -16,11 +16,12 @@ import { MemoryLimit } from '../session/memory-limit.ts';
 import type { Room, RoomSendOptions, Session, SessionServer } from '../session/public-session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
-import type { Listener, ListenOptions, Transport } from '../transport/transport.ts';
+import type { Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
 import type { AnyServeOptions, ReloadOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
+import { StartedHandlers } from './started-handlers.ts';
 
 /**
  * | State    | Connections | Sessions                              | Continues when                         |
@@ -42,6 +43,9 @@ export class MessageServer implements SessionServer {
   readonly #running: Int32Array;
   readonly #rooms: Rooms;
   readonly #acceptor: Acceptor;
+  readonly #handlers: StartedHandlers;
+  /** Settles when a reload whose handler starts is over. Never rejects. */
+  #reloading: Promise<void> | undefined;
   readonly #listenOptions: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
   readonly #listeners: Listener[] = [];
   /** `close` was called. */
@@ -73,6 +77,7 @@ export class MessageServer implements SessionServer {
     });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
+    this.#handlers = new StartedHandlers({ server: this, telemetry: this.#telemetry, clock: this.#clock });
     checkTls(options.tls);
     this.#listenOptions = {
       tls: options.tls,
@@ -124,10 +129,13 @@ export class MessageServer implements SessionServer {
     return this.#rooms.broadcast(message, options);
   }
 
-  /** Listens on all addresses, or on none. @throws YodelError as `Transport.listen` */
+  /** Starts the handler and listens on all addresses, or on none. @throws YodelError as `Transport.listen`; what the handler's start throws */
   async listen(addresses: readonly SocketAddress[], transport: Transport): Promise<void> {
     try {
       await this.#rooms.start();
+      const handler = resolveHandler(this.#options.handler ?? echo);
+      await this.#handlers.start(handler);
+      this.#acceptor.started = this.#handlers.use(handler);
       for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {
           ...this.#listenOptions,
@@ -142,27 +150,54 @@ export class MessageServer implements SessionServer {
         this.#listeners.push(listener);
         if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
       }
-      await refuseOwnAddress(resolveHandler(this.#options.handler ?? echo).upstream, this.addresses);
+      await refuseOwnAddress(handler.upstream, this.addresses);
     } catch (error) {
       await this.close({ timeoutMs: 0 });
       throw error;
     }
   }
 
-  reload(changes: ReloadOptions): void {
+  async reload(changes: ReloadOptions): Promise<void> {
+    // One after another, so that the last one wins.
+    while (this.#reloading) await this.#reloading;
     checkReloadOptions(changes);
     const options = { ...this.#options, ...changes };
     const limits = resolveOptions(serverOptions, options);
     const settings = this.#settingsOf(options, limits);
     checkTls(changes.tls);
     refuseOwnAddressNow(settings.session.handler.upstream, this.addresses);
+    const handler = resolveHandler(options.handler ?? echo);
+    const apply = () => this.#apply(options, settings, changes.tls);
+    const starting = this.#handlers.start(handler);
+    if (!starting) return apply();
+    const over = Promise.withResolvers<void>();
+    this.#reloading = over.promise;
+    try {
+      await starting;
+      apply();
+    } finally {
+      this.#reloading = undefined;
+      over.resolve();
+    }
+  }
+
+  /** Applies settings that were checked, and whose handler is started. @throws YodelError `YODEL_TLS`; then nothing has changed */
+  #apply(options: AnyServeOptions, settings: AcceptorSettings, tls: ServerTls | undefined): void {
+    const { session, limits } = settings;
+    const handler = resolveHandler(options.handler ?? echo);
     // The last step that can fail. It can fail only for the first listener, because all have the same certificates.
-    if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
+    try {
+      if (tls) for (const listener of this.#listeners) listener.renew?.(tls);
+    } catch (error) {
+      this.#handlers.refuse(handler);
+      throw error;
+    }
     this.#options = options;
     this.#limits = limits;
     this.#acceptor.reload(settings);
+    this.#acceptor.started = this.#handlers.use(handler);
     this.#memoryLimit.setLimit(limits.maxPendingBytes);
-    this.#rooms.reload({ limits, sessionLimits: settings.session.limits, handler: settings.session.handler });
+    this.#rooms.reload({ limits, sessionLimits: session.limits, handler: session.handler });
   }
 
   async close({
@@ -206,6 +241,7 @@ export class MessageServer implements SessionServer {
     this.#acceptor.drain(readMs);
     await this.#acceptor.emptied();
     timer.cancel();
+    await this.#handlers.stop();
     await this.#rooms.close();
     this.#closed.resolve();
   }
@@ -217,6 +253,7 @@ export class MessageServer implements SessionServer {
       session.disconnect(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
     }
     this.#acceptor.abandon();
+    this.#handlers.timeIsOver();
   }
 
   /** The journal failed: a reply would no longer mean that its message is recorded. */

@@ -37,7 +37,7 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   readonly closed: Promise<void>;
   /**
    * After `drainDelay`, stops accepting connections, answers every complete message that has arrived, ends the sessions, and
-   * resolves when all are closed. Sessions that are still open after `timeoutMs` are aborted. A second call can shorten that
+   * resolves when all are closed and the handler's `stop` is done. Sessions that are still open after `timeoutMs` are aborted. A second call can shorten that
    * time, and ends the delay.
    *
    * @param options.timeoutMs default: the option `shutdownTimeout`; it starts when the delay is over
@@ -45,24 +45,26 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /**
-   * Changes the given options; others stay as they are. Open sessions keep the handler and the limits that they started
+   * Changes the given options; others stay as they are. Resolves when they apply: at once, unless the handler is a new one with a
+   * `start`, which is awaited first. Open sessions keep the handler and the limits that they started
    * with. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
    * certificates are requested, `alpn`, `backlog`, `handshakeTimeout`, `keepAlive`, `pingInterval` and the longest message of WebSocket.
    *
-   * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; then nothing has changed
+   * @throws YodelError in the promise: `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`, and what the handler's `start`
+   *   throws; then nothing has changed
    */
-  reload(options: ReloadOptions<Data, C>): void;
+  reload(options: ReloadOptions<Data, C>): Promise<void>;
 }
 
 /**
- * Starts a server. Resolves when it listens on all its addresses.
+ * Starts a server: calls the handler's `start`, if it has one, and listens. Resolves when it listens on all its addresses.
  *
  * ```ts
  * const server = await serve({ listen: 'tcp://127.0.0.1:7878', handler: (message) => message.text.toUpperCase() });
  * ```
  *
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_HANDLER`, `YODEL_ADDRESS_IN_USE`,
- *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is already aborted
+ *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is already aborted; what the handler's `start` throws
  */
 export async function serve<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
   options: ServeOptions<Data, C> & WithData<NoInfer<Data>> = {} as ServeOptions<Data, C> & WithData<NoInfer<Data>>,

@@ -5,7 +5,7 @@ import type { Reply } from '../codec/reply.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { RoomAction, StoredMessage } from './joining.ts';
-import type { Session } from './public-session.ts';
+import type { Session, SessionServer } from './public-session.ts';
 
 /**
  * Called for each message, in order, while the connection is open. The return value is sent as the reply; a promise is
@@ -52,6 +52,18 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
    * long as its own time-outs say. Default: no.
    */
   readonly limitsItself?: boolean | undefined;
+  /**
+   * Called once before the server listens, and before any session, such as to connect to a database. A promise is awaited. If it
+   * fails, `serve()` rejects with what was thrown, and nothing listens. A handler that `reload()` brings is started before it gets
+   * sessions. With several servers or processes: called in each.
+   */
+  readonly start?: ((server: SessionServer<Data, C>) => void | Promise<void>) | undefined;
+  /**
+   * Called once when the last session is closed: after a shutdown, or after `reload()` has brought another handler. `close()` of the
+   * server waits for the promise for as long as is left of `shutdownTimeout`, at least a second. A failure is reported. Not
+   * called if `start` has failed.
+   */
+  readonly stop?: ((server: SessionServer<Data, C>) => void | Promise<void>) | undefined;
   /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.
@@ -158,6 +170,6 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-const callbackNames = ['open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize'];
+const callbackNames = ['start', 'stop', 'open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize'];
 const expectedForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

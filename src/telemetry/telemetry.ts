@@ -111,6 +111,8 @@ export interface Subscriber {
    * itself. One that ends the session is only in `closed`.
    */
   handlerFailed?(session: SessionView, error: YodelError): void;
+  /** The `stop` of the handler failed, or took too long. `error.cause` is what it threw; an error of its own is `error` itself. */
+  stopFailed?(error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */
   closed?(session: SessionView, error: YodelError | undefined): void;
 }
@@ -237,7 +239,19 @@ export class Telemetry {
   /** Reports a failed handler to the subscribers. Without any, the process emits a warning, at most ten a second. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
-    else this.#warnings.emit(!isOwnCode(error.code) && error.cause instanceof Error ? error.cause : error);
+    else this.#warn(error);
+  }
+
+  /** Counts and reports a failure of a handler's `stop`, as {@link handlerFailed}. */
+  stopFailed(error: YodelError): void {
+    this.countError(error);
+    if (this.#subscribers.some((subscriber) => subscriber.stopFailed)) this.emit('stopFailed', error);
+    else this.#warn(error);
+  }
+
+  /** The program's own error, or what the handler threw. */
+  #warn(error: YodelError): void {
+    this.#warnings.emit(!isOwnCode(error.code) && error.cause instanceof Error ? error.cause : error);
   }
 
   /** Counts and reports messages that could not be sent to a peer. @param error of the first one */

@@ -21,6 +21,7 @@ const programs: Record<string, RegExp> = {
   'room.ts': /^not sent to a client with lines: YODEL_UNENCODABLE_MESSAGE\nhello\n$/,
   'rooms.ts':
     /^in news - in news\nin news and sport\n2 it rains - it rains\nto everyone, in rooms or not - the sun shines - to everyone, in rooms or not\n$/,
+  'start-stop.ts': /^opened\nnoted\nclosed\n$/,
   'own-errors.ts': /^ana wrote hello\nerror: you may not write here\nlog: APP_DENIED: bob may not write to #ops\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };

@@ -652,7 +652,7 @@ describe('over several processes', () => {
 it('a chat goes on when its handler is replaced', async () => {
   const { harness, peers } = await guests(1);
   const [one] = peers as [Talker];
-  harness.server.reload({ handler: chat(open) });
+  await harness.server.reload({ handler: chat(open) });
   const two = new Talker(await harness.connect());
   expect(await two.says('/msg guest-1 hello')).toContain('(private) guest-2 to guest-1: hello');
   expect(one.heard()).toContain('(private) guest-2 to guest-1: hello');

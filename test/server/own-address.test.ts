@@ -60,7 +60,7 @@ it.each([
 it('a server does not become a proxy to itself by a reload, and goes on as before', async () => {
   const server = await serve({ listen: '127.0.0.1:0' });
   const { port } = server.addresses[0] as { readonly port: number };
-  expect(() => server.reload({ handler: proxy(port), maxMessages: 1 })).toThrow(/is this server itself/);
+  await expect(server.reload({ handler: proxy(port), maxMessages: 1 })).rejects.toThrow(/is this server itself/);
   const client = await connect(port);
   expect((await client.request('a')).text).toBe('a');
   expect((await client.request('b')).text).toBe('b');

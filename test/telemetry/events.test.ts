@@ -33,6 +33,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     missed: ({ id }, room, messages) => events.push(`missed ${id} ${room} ${messages}`),
     roomLost: (room, messages, members) => events.push(`roomLost ${room} ${messages} ${members}`),
     handlerFailed: ({ id }, error) => events.push(`handlerFailed ${id} ${error.cause}`),
+    stopFailed: (error) => events.push(`stopFailed ${code(error)}`),
     closed: ({ id }, error) => events.push(`closed ${id} ${code(error)}`),
   };
   return { events, telemetry };

@@ -123,7 +123,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       await refuseOwnAddress(loaded.handler.upstream, server.addresses);
       // A verdict is on one mock.
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
-      server.reload(next.tls ? { ...options, tls: next.tls } : options);
+      await server.reload(next.tls ? { ...options, tls: next.tls } : options);
       certificateExpiry = await expiryOf(next.tls);
       if (!judge) stop = loaded.stop;
       watchdog?.setHandler(next.settings.handler);

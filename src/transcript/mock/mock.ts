@@ -1,6 +1,6 @@
 import { TcpAddress } from '../../address.ts';
 import type { HandlerCallbacks } from '../../session/handler.ts';
-import type { Session } from '../../session/public-session.ts';
+import type { Session, SessionServer } from '../../session/public-session.ts';
 import { refuseUnplayable } from '../playable.ts';
 import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
 import { Values } from '../values.ts';
@@ -24,9 +24,10 @@ export interface MockServer extends HandlerCallbacks {
   readonly done: Promise<MockVerdict>;
   /**
    * Waits for nothing any more: call it when the server shuts down. Otherwise a client that has ended its side keeps its session
-   * while the transcript waits for another one.
+   * while the transcript waits for another one. The server itself calls it with an argument when all sessions are over, which
+   * changes nothing.
    */
-  stop(): void;
+  stop(server?: SessionServer): void;
 }
 
 /**
@@ -57,7 +58,10 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
     close: (session) => runs.of(session)?.left(session),
     verdict: () => runs.verdict(),
     done: runs.done,
-    stop: () => runs.stop(),
+    stop(server) {
+      // The mock may be the handler of another server, too.
+      if (!server) runs.stop();
+    },
   };
 }
 

@@ -131,7 +131,7 @@ it('a reload changes maxPendingBytes', async () => {
   for (const peer of peers) peer.connection.pause();
   sessions[0]?.send('x'.repeat(50_000));
   await harness.passes(1);
-  harness.server.reload({ maxPendingBytes: 40_000 });
+  await harness.server.reload({ maxPendingBytes: 40_000 });
   sessions[1]?.send('y'.repeat(1_000));
   await harness.passes(1);
   expect(ends).toHaveLength(1);

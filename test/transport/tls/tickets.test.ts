@@ -41,7 +41,7 @@ test.each(['-tls1_3', '-tls1_2'])(
     const session = join(temporaryFolder(), 'session.pem');
     expect(await sClient(server, version, '-sess_out', session)).toContain('New, TLSv1');
     expect(await sClient(server, version, '-sess_in', session)).toContain('Reused, TLSv1');
-    server.reload({ tls: own });
+    await server.reload({ tls: own });
     expect(await sClient(server, version, '-sess_in', session)).toContain('New, TLSv1');
   },
 );
