@@ -17,6 +17,7 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_INVALID_FRAME: asItIs,
   YODEL_UNFINISHED_FRAME: asItIs,
   YODEL_UNENCODABLE_MESSAGE: asItIs,
+  YODEL_UNDECODABLE_MESSAGE: asItIs,
   YODEL_INVALID_OPTION: unspecific,
   YODEL_INVALID_ADDRESS: unspecific,
   YODEL_INVALID_HANDLER: unspecific,

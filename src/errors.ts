@@ -12,7 +12,8 @@ export const errorCodes = {
   YODEL_INVALID_FRAME: 'Bytes are not a frame of the framing: the error names the first wrong byte.',
   YODEL_UNFINISHED_FRAME: 'The peer ended its output in the middle of a frame.',
   YODEL_UNENCODABLE_MESSAGE:
-    'A framing cannot express a message: it contains the delimiter, is too long for the length field, or lacks a header.',
+    'A framing cannot express a message: it contains the delimiter, is too long for the length field, or lacks a header. Or a codec cannot express a value.',
+  YODEL_UNDECODABLE_MESSAGE: 'A codec refuses a message: it is not JSON, for example, or not valid by the schema.',
   YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
   YODEL_INVALID_ADDRESS: 'An address is not valid.',
   YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch, end or close.',

@@ -1,6 +1,7 @@
 /** Codecs: between messages and the values that a program works with. */
-import type { YodelError } from '../errors.ts';
+import type { ErrorCode, OwnErrorCode } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { DecodeError } from './decode-error.ts';
 import type { Reply } from './reply.ts';
 
 /**
@@ -13,18 +14,31 @@ import type { Reply } from './reply.ts';
 export interface Codec<In = unknown, Out = unknown> {
   /** For error texts: `json`. */
   readonly name: string;
-  /** The value of a message. What it throws means that the message is not valid; the text of the error may be sent to the peer. */
+  /**
+   * The value of a message. What it throws means that the message is not valid; the text of the error is sent to the peer, as one
+   * line of at most 300 characters. A `YodelError` means that something else is wrong: the handler has failed.
+   */
   decode(message: Message): In;
   /** The payload of a value, or a message with a header. What it throws means that the value cannot be expressed. */
   encode(value: Out): string | Uint8Array | Message;
   /**
    * What a server does with a message that {@link decode} refuses: the value that this function returns is the reply, or nothing
-   * if it returns undefined; `close` closes the session with an error reply. Default: the reply is the line `error: …`, as bytes
-   * that no codec made.
+   * if it returns undefined; `close` closes the session with an error reply. Default: an error reply, and the session goes on.
    *
    * @param error `YODEL_UNDECODABLE_MESSAGE`; its `cause` is what `decode` threw
    */
-  readonly invalid?: ((error: YodelError, message: Message) => Out | undefined) | 'close' | undefined;
+  readonly invalid?: ((error: DecodeError, message: Message) => Out | undefined) | 'close' | undefined;
+  /**
+   * The value that a peer receives as an error reply: for a message that is not valid, and before the server closes its
+   * connection, such as above a limit. Undefined: it receives nothing. Default: `error: …` as text, which no codec made.
+   *
+   * @param text what the peer may know
+   * @param code that of the error, which may be the handler's own
+   */
+  readonly errorReply?: ((text: string, code: ErrorCode | OwnErrorCode) => Out | undefined) | undefined;
+  /** @internal The codec of the other end, for tests, where that is another one: validation has one direction. Default: itself. */
+  // biome-ignore lint/suspicious/noExplicitAny: see AnyCodec
+  readonly peer?: Codec<any, any> | undefined;
 }
 
 /** Any codec. */

@@ -6,10 +6,17 @@
  * sessions; the only exceptions are conditions of time.
  */
 
-import { realClock } from '../clock.ts';
+import { type Clock, realClock } from '../clock.ts';
+import type { AnyCodec, MaybeCodec } from '../codec/codec.ts';
 import type { Reply } from '../codec/reply.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { type Handler, type HandlerCallbacks, type HandlerObject, resolveHandler } from '../session/handler.ts';
+import {
+  type Handler,
+  type HandlerCallbacks,
+  type HandlerObject,
+  resolveHandler,
+  withCodec,
+} from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import type { Fault } from './faults/fault.ts';
 import { Faults, type FaultsOptions } from './faults/fault-set.ts';
@@ -27,25 +34,33 @@ import { writesShapes } from './faults/shape.ts';
  * @param options of the faults, unless they are a `Faults`
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`
  */
-export function withFaults(
-  handler: Handler,
+export function withFaults<Data = unknown, C extends MaybeCodec = undefined>(
+  handler: Handler<Data, C>,
   faults: Faults | readonly (Fault | string)[],
   options: FaultsOptions = {},
-): HandlerObject {
-  const inner = resolveHandler(handler);
+): HandlerObject<Data, C> {
   const { clock = realClock, ...rest } = options;
   const set = faults instanceof Faults ? faults : new Faults(faults, rest);
+  // It has `message` or `batch`, as the handler inside.
+  return faulty(resolveHandler(handler), set, clock, undefined) as HandlerObject<Data, C>;
+}
+
+/** @param codec encodes what the handler sends by itself */
+function faulty(inner: HandlerObject, set: Faults, clock: Clock, codec: AnyCodec | undefined): HandlerCallbacks {
   const take = (content: Message | Batch, session: FaultySession): Reply | Promise<Reply> =>
     inner.message ? inner.message(content as Message, session) : inner.batch?.(content as Batch, session);
   const settings = {
     clock,
     take,
+    codec,
     isExact: inner.forwarding !== undefined,
     writesShapes: (inner as { [writesShapes]?: boolean })[writesShapes] === true,
   };
   const sessions = new WeakMap<Session, FaultySession>();
   const of = (session: Session) => sessions.get(session) as FaultySession;
-  const faulty: HandlerCallbacks = {
+  return {
+    // Faults match and change the bytes of messages, and the handler inside gets values.
+    [withCodec]: (toMessages, codec) => faulty(toMessages(inner), set, clock, codec) as HandlerObject,
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     ...(inner.startsTls && { startsTls: true }),
     // What delays a message is the fault, and not the handler.
@@ -78,8 +93,6 @@ export function withFaults(
       await closed;
     },
   };
-  // It has `message` or `batch`, as the handler inside.
-  return faulty as HandlerObject;
 }
 
 /** What rooms call. What they send to their members has no faults. */

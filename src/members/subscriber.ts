@@ -15,17 +15,15 @@ export class Subscriber implements Participant {
   /** Rooms send each message by itself. */
   readonly wire = undefined;
   readonly #inbox: Inbox;
+  readonly #receive: (message: string | Uint8Array | Message) => void;
   #drained = Promise.withResolvers<void>();
 
   constructor(inbox: Inbox, receive: (message: string | Uint8Array | Message) => void) {
     this.#inbox = inbox;
+    this.#receive = receive;
     // Rooms use no more of a session than this.
-    const session: Pick<Session, 'id' | 'send' | 'undelivered' | 'close' | 'drained'> = {
+    const session: Pick<Session, 'id' | 'undelivered' | 'close' | 'drained'> = {
       id: ++subscribers,
-      send: (message) => {
-        receive(message as string | Uint8Array | Message);
-        return true;
-      },
       undelivered: () => undefined,
       close: (error) => inbox.end(error),
       drained: () => (inbox.isFull && !inbox.hasEnded ? this.#drained.promise : Promise.resolve()),
@@ -59,6 +57,11 @@ export class Subscriber implements Participant {
 
   caughtUp(membership: unknown): void {
     this.behind.delete(membership);
+  }
+
+  send(message: string | Uint8Array | Message): boolean {
+    this.#receive(message);
+    return true;
   }
 
   deliver(): boolean {

@@ -1,5 +1,6 @@
 /** What the rooms of a server have in common. */
 import type { Clock } from '../clock.ts';
+import type { AnyCodec } from '../codec/codec.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
 import type { HandlerCallbacks } from '../session/handler.ts';
 import type { RoomSession } from '../session/membership.ts';
@@ -30,6 +31,8 @@ export interface RoomsContext extends RoomContext {
    * and may end before they have heard of all others. Default: no.
    */
   readonly publishesAlways?: boolean | undefined;
+  /** Encodes what rooms are sent. Undefined: they are sent messages. */
+  codec?: AnyCodec | undefined;
   /** What the handler makes of stored messages. */
   handler: Pick<HandlerCallbacks, 'stored'>;
 }

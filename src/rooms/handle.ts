@@ -1,4 +1,6 @@
 /** A room, as programs see it. */
+import type { AnyCodec } from '../codec/codec.ts';
+import { encodeValue } from '../codec/values.ts';
 import { checkMessage } from '../framing/framing.ts';
 import { isMessage, type Message } from '../framing/message.ts';
 import type { HistoryOptions, RoomReach, StoredMessages } from '../session/joining.ts';
@@ -11,11 +13,24 @@ import type { StoredRooms } from './stored/stored-rooms.ts';
 /** The rooms of a server, as their handles see them. */
 export interface HandledRooms {
   readonly stored: StoredRooms;
+  readonly codec: AnyCodec | undefined;
   localRoom(name: string): LocalRoom | undefined;
   sizeOf(name: string): number;
   allNamesOf(name: string, limit: number): string[];
   send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach;
   leave(participant: Participant, name: string): boolean;
+}
+
+/**
+ * What a room is sent for a value or message.
+ *
+ * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if the codec cannot express the value
+ * @throws TypeError without a codec, if it is no message
+ */
+export function payloadOf(codec: AnyCodec | undefined, message: unknown): string | Uint8Array | Message {
+  const payload = codec ? encodeValue(codec, message) : message;
+  if (!isMessage(payload)) checkMessage(payload);
+  return payload as string | Uint8Array | Message;
 }
 
 /** Has nothing but a name, for a room exists only while it has members. */
@@ -45,8 +60,7 @@ export class RoomHandle implements Room {
   }
 
   async store(message: string | Uint8Array | Message): Promise<string> {
-    if (!isMessage(message)) checkMessage(message);
-    return this.#rooms.stored.add(this.name, message);
+    return this.#rooms.stored.add(this.name, payloadOf(this.#rooms.codec, message));
   }
 
   async read(options: HistoryOptions): Promise<StoredMessages> {

@@ -204,7 +204,7 @@ export class LocalRoom {
       const { message, except } = messages[member.next++ - first] as RoomMessage;
       if (except === participant.session.id) continue;
       if (missed > 0 || member.untold > 0 || !canReceive(participant)) missed++;
-      else participant.session.send(message);
+      else participant.send(message);
     }
     if (missed > 0) this.#slowMembers.missesUntold(member, missed);
   }

@@ -8,9 +8,9 @@
  * ```
  */
 
+import type { AnyCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
-import { checkMessage } from '../framing/framing.ts';
-import { isMessage, type Message } from '../framing/message.ts';
+import type { Message } from '../framing/message.ts';
 import type { AnyJoinOptions, HistoryOptions, JoinOptions, Recovery, RoomReach } from '../session/joining.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import type { Room, RoomSendOptions } from '../session/public-session.ts';
@@ -20,7 +20,7 @@ import { Bridge } from './bridge.ts';
 import type { MemberName } from './bus.ts';
 import type { RoomsContext } from './context.ts';
 import { Deliveries } from './deliveries.ts';
-import { RoomHandle } from './handle.ts';
+import { payloadOf, RoomHandle } from './handle.ts';
 import { Histories } from './history.ts';
 import { JoinLimits } from './join-limits.ts';
 import { LocalRoom, type Membership } from './local-room.ts';
@@ -75,11 +75,13 @@ export class Rooms implements SessionRooms {
   }
 
   /** Changes the limits. */
-  reload({ limits, sessionLimits, handler }: Pick<RoomsContext, 'limits' | 'sessionLimits' | 'handler'>): void {
-    this.#context.handler = handler;
-    this.#context.limits = limits;
-    this.#context.sessionLimits = sessionLimits;
+  reload({ limits, ...changes }: Pick<RoomsContext, 'limits' | 'sessionLimits' | 'handler' | 'codec'>): void {
+    Object.assign(this.#context, { limits, ...changes });
     this.#histories.shrink(limits.maxHistoryBytes);
+  }
+
+  get codec(): AnyCodec | undefined {
+    return this.#context.codec;
   }
 
   /** The room in this process, if it is there. */
@@ -265,8 +267,8 @@ export class Rooms implements SessionRooms {
   }
 
   /** See `Room.send`. */
-  send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
-    if (!isMessage(message)) checkMessage(message);
+  send(name: string, value: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
+    const message = payloadOf(this.codec, value);
     this.#context.telemetry.counters.roomMessages++;
     const bridge = this.#bridge;
     const room = this.#rooms.get(name) ?? (bridge?.isFollowed(name) ? this.#create(name) : undefined);

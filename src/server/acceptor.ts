@@ -62,6 +62,7 @@ export class Acceptor {
     this.#admission = new Admission(rules);
     const { lingerTimeout } = session.limits;
     this.#refusals = new Refusals(session.clock, framingOf(session), lingerTimeout, this.#capacity.refusals);
+    this.#refusals.codec = session.codec;
   }
 
   /** The maximum number of concurrent sessions. */
@@ -75,6 +76,7 @@ export class Acceptor {
     this.#capacity = this.#capacityFor(limits, session);
     this.#admission.reload(rules);
     this.#refusals.framing = framingOf(session);
+    this.#refusals.codec = session.codec;
   }
 
   #capacityFor({ maxConnections }: ServerLimits, { handler }: SessionSettings): Capacity {

@@ -1,6 +1,7 @@
 /** The server itself. The interface in `server.ts` documents its public methods. */
 import type { SocketAddress } from '../address.ts';
 import { type Clock, realClock } from '../clock.ts';
+import { checkCodec } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { resolveWire } from '../framing/wire.ts';
@@ -9,16 +10,17 @@ import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { Rooms } from '../rooms/rooms.ts';
 import { MemoryStore } from '../rooms/stored/memory-store.ts';
-import { type HandlerCallbacks, resolveHandler } from '../session/handler.ts';
+import { type HandlerCallbacks, type HandlerObject, resolveHandler } from '../session/handler.ts';
 import type { RoomReach } from '../session/joining.ts';
 import type { RoomSession } from '../session/membership.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { Room, RoomSendOptions, Session, SessionServer } from '../session/public-session.ts';
 import type { SessionSettings } from '../session/settings.ts';
+import { echoValues, valueHandler } from '../session/values/value-handler.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
 import type { Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
-import type { AnyServeOptions, ReloadOptions } from './options.ts';
+import type { AnyReloadOptions, AnyServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
 import { StartedHandlers } from './started-handlers.ts';
@@ -73,7 +75,8 @@ export class MessageServer implements SessionServer {
       sessions: () => this.#acceptor.sessions as ReadonlySet<RoomSession>,
       bus: options.bus,
       store: options.bus ? options.bus.store : (options.journal?.openStore?.() ?? new MemoryStore(this.#clock)),
-      handler: resolveHandler(options.handler ?? echo),
+      codec: checkCodec(options.codec),
+      handler: this.#handlerOf(options),
     });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
@@ -157,11 +160,11 @@ export class MessageServer implements SessionServer {
     }
   }
 
-  async reload(changes: ReloadOptions): Promise<void> {
+  async reload(changes: AnyReloadOptions): Promise<void> {
     // One after another, so that the last one wins.
     while (this.#reloading) await this.#reloading;
     checkReloadOptions(changes);
-    const options = { ...this.#options, ...changes };
+    const options: AnyServeOptions = { ...this.#options, ...changes };
     const limits = resolveOptions(serverOptions, options);
     const settings = this.#settingsOf(options, limits);
     checkTls(changes.tls);
@@ -197,7 +200,7 @@ export class MessageServer implements SessionServer {
     this.#acceptor.reload(settings);
     this.#acceptor.started = this.#handlers.use(handler);
     this.#memoryLimit.setLimit(limits.maxPendingBytes);
-    this.#rooms.reload({ limits, sessionLimits: session.limits, handler: session.handler });
+    this.#rooms.reload({ limits, sessionLimits: session.limits, handler: session.handler, codec: session.codec });
   }
 
   async close({
@@ -266,8 +269,15 @@ export class MessageServer implements SessionServer {
     return { session: this.#sessionSettingsOf(options), limits, rules: admissionRulesOf(options, limits) };
   }
 
+  /** Its callbacks get messages; with a codec, the program's own get values. */
+  #handlerOf({ handler, codec }: AnyServeOptions): HandlerObject {
+    if (codec === undefined) return resolveHandler(handler ?? echo);
+    return valueHandler(resolveHandler(handler ?? echoValues), codec, this.#telemetry);
+  }
+
   #sessionSettingsOf(options: AnyServeOptions): SessionSettings {
-    const handler = resolveHandler(options.handler ?? echo);
+    const codec = checkCodec(options.codec);
+    const handler = this.#handlerOf(options);
     const limits = resolveOptions(sessionOptions, { ...options, maxMessageLength: longestMessageOf(options, handler) });
     const longest = options.journal?.maxMessageLength ?? limits.maxMessageLength;
     if (limits.maxMessageLength > longest) {
@@ -282,6 +292,7 @@ export class MessageServer implements SessionServer {
       protocol,
       decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
       handler,
+      codec,
       data: options.data,
       limits,
       telemetry: this.#telemetry,

@@ -96,13 +96,18 @@ export type WithData<Data> =
 
 /** Options of {@link Server.reload}. */
 export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
-  extends Pick<ServeOptions<Data, C>, 'handler' | 'tls' | 'allow' | 'deny'>,
+  extends Pick<ServeOptions<Data, C>, 'handler' | 'codec' | 'tls' | 'allow' | 'deny'>,
     OptionalValues<SessionLimits>,
     OptionalValues<ServerLimits> {}
+
+/** @internal What the command reloads with a handler file. Its handler may have other data than the one before. */
+// biome-ignore lint/suspicious/noExplicitAny: as for AnyServeOptions
+export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data'>;
 
 const serveOptions = [
   ...[
     'data',
+    'codec',
     'handler',
     'listen',
     'framing',
@@ -120,7 +125,7 @@ const serveOptions = [
   ...Object.keys(serveLimits),
 ];
 
-const reloadOptions = ['handler', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
+const reloadOptions = ['handler', 'data', 'codec', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
 export function checkServeOptions(options: AnyServeOptions): void {
@@ -128,7 +133,7 @@ export function checkServeOptions(options: AnyServeOptions): void {
 }
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link Server.reload} does not have */
-export function checkReloadOptions(options: ReloadOptions): void {
+export function checkReloadOptions(options: AnyReloadOptions): void {
   refuseUnknown(options, reloadOptions, 'reload()');
 }
 

@@ -1,6 +1,7 @@
 /** Refuses connections and sends the reason. */
 
 import type { Clock, Timer } from '../clock.ts';
+import type { AnyCodec } from '../codec/codec.ts';
 import { textForPeer } from '../error-for-peer.ts';
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
@@ -13,6 +14,8 @@ export class Refusals {
   readonly #clock: Clock;
   /** Undefined: the clients receive no reason. */
   framing: Framing | undefined;
+  /** Makes the reason a value. */
+  codec: AnyCodec | undefined;
   readonly #lingerMs: number;
   readonly #maxAtOnce: number;
   readonly #open = new LinkedSet<Refusal>();
@@ -44,7 +47,8 @@ export class Refusals {
     const framing = this.framing && (connection.framing ?? this.framing);
     if (!framing || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
-    sendError(framing.encoder, textForPeer(error), (text) => connection.write(encode(framing, text)));
+    const reason = { text: textForPeer(error), code: error.code };
+    sendError(framing.encoder, reason, this.codec, (reply) => connection.write(encode(framing, reply)));
     connection.end(error);
     refusal.timer = this.#clock.deadline(this.#lingerMs, () => connection.release());
   }

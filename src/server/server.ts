@@ -46,8 +46,8 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /**
    * Changes the given options; others stay as they are. Resolves when they apply: at once, unless the handler is a new one with a
-   * `start`, which is awaited first. Open sessions keep the handler and the limits that they started
-   * with. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
+   * `start`, which is awaited first. Open sessions keep the handler, the codec and the limits that they started with; what rooms are
+   * sent is encoded by the new codec. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
    * certificates are requested, `alpn`, `backlog`, `handshakeTimeout`, `keepAlive`, `pingInterval` and the longest message of WebSocket.
    *
    * @throws YodelError in the promise: `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`, and what the handler's `start`

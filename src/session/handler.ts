@@ -1,6 +1,6 @@
 /** Handlers: the application's code that processes messages. */
 import type { Address } from '../address.ts';
-import type { MaybeCodec, Received, ReplyOf } from '../codec/codec.ts';
+import type { AnyCodec, MaybeCodec, Received, ReplyOf } from '../codec/codec.ts';
 import type { Reply } from '../codec/reply.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
@@ -114,11 +114,24 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
    * if both sides ended normally. A promise is awaited only with `awaitsClose`; its failure is reported in any case.
    */
   readonly close?: ((session: Session<Data, C>, error: YodelError | undefined) => void | Promise<void>) | undefined;
+  /**
+   * @internal For handlers that need messages also with a codec, and have a handler inside that gets values: returns the same handler
+   * around one that `toMessages` has made of the handler inside.
+   */
+  readonly [withCodec]?:
+    | ((toMessages: (inner: HandlerObject) => HandlerObject, codec: AnyCodec) => HandlerObject)
+    | undefined;
 }
 
-/** A handler with several callbacks, of which `message` and `batch` exclude each other. See {@link HandlerCallbacks}. */
+/** @internal See {@link HandlerCallbacks}. */
+export const withCodec: unique symbol = Symbol('yodel.withCodec');
+
+/**
+ * A handler with several callbacks, of which `message` and `batch` exclude each other; with a codec it has no `batch`. See
+ * {@link HandlerCallbacks}.
+ */
 export type HandlerObject<Data = unknown, C extends MaybeCodec = undefined> = HandlerCallbacks<Data, C> &
-  ({ readonly batch?: undefined } | { readonly message?: undefined });
+  ({ readonly batch?: undefined } | ([C] extends [undefined] ? { readonly message?: undefined } : never));
 
 /** A handler: a function that is called for each message, or an object with callbacks. */
 export type Handler<Data = unknown, C extends MaybeCodec = undefined> =

@@ -245,7 +245,7 @@ export class Lifecycle {
 
   #sendError(error: YodelError): void {
     const isTransparent = this.#settings.handler.forwarding === 'transparent';
-    if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(textForPeer(error));
+    if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(textForPeer(error), error.code);
   }
 
   /** Whether all output and the FIN are sent. */

@@ -1,5 +1,7 @@
 /** What rooms need of a session, and a session of its rooms. */
 
+import type { YodelError } from '../errors.ts';
+import type { Message } from '../framing/message.ts';
 import type { AnyJoinOptions, Recovery } from './joining.ts';
 import type { Session } from './public-session.ts';
 import type { Wire } from './wire.ts';
@@ -38,6 +40,8 @@ export interface Participant {
   readonly hasEnded: boolean;
   /** Whether more than the high-water mark is pending. */
   readonly isBehind: boolean;
+  /** Sends a message that needs no codec. See `Session.send`. */
+  send(message: string | Uint8Array | Message): boolean | YodelError;
   /** Writes frames, which several sessions may share. Returns whether the operating system has taken them. */
   deliver(frames: Buffer, messages: number): boolean;
   /** Writes what was appended, which precedes what rooms have for it. */

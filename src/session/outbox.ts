@@ -200,9 +200,11 @@ export class Outbox {
     }
   }
 
-  /** Appends an error reply, if the framing can express one. */
-  sendError(reason: string): void {
-    sendError(this.#encoder, reason, (text) => this.append(text));
+  /** Appends an error reply, if the framing can express one. @param text what the peer may know */
+  sendError(text: string, code: YodelError['code']): void {
+    sendError(this.#encoder, { text, code }, this.#settings.codec, (reply) =>
+      typeof reply === 'string' ? this.append(reply) : this.#appendMessage(reply, undefined),
+    );
   }
 
   /** Appends what the last frame lacks, so that whole frames may follow. */
@@ -316,7 +318,7 @@ export class Outbox {
   /** Replies with a message that is encoded again. If it cannot be, the peer receives the reason in its place. */
   #replyForeign(message: Message, to: Message | undefined): void {
     const error = this.send(message, to);
-    if (error) this.sendError(`the reply cannot be sent: ${textForPeer(error)}`);
+    if (error) this.sendError(`the reply cannot be sent: ${textForPeer(error)}`, error.code);
   }
 
   #sendBatch(batch: Batch, to: Message | undefined): YodelError | undefined {

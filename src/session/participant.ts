@@ -1,13 +1,16 @@
 /** A session in rooms. */
+import type { YodelError } from '../errors.ts';
+import type { Message } from '../framing/message.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Holder, Participant } from './membership.ts';
 import type { Outbox } from './outbox.ts';
 import type { Session } from './public-session.ts';
 import type { Runner } from './runner.ts';
+import type { ValueSession } from './values/send-value.ts';
 import type { Wire } from './wire.ts';
 
 /** A session, as its participant sees it. */
-export interface OwnerOfParticipant extends Session {
+export interface OwnerOfParticipant extends Session, ValueSession {
   /** Writes what was appended, decides whether to read, and accounts for the memory. */
   settle(): void;
   /** Writes what was appended. */
@@ -50,6 +53,10 @@ export class SessionParticipant implements Participant {
 
   get isBehind(): boolean {
     return this.#outbox.isBehind;
+  }
+
+  send(message: string | Uint8Array | Message): boolean | YodelError {
+    return this.session.sendEncoded(message);
   }
 
   deliver(frames: Buffer, messages: number): boolean {

@@ -88,7 +88,7 @@ export class Runner {
   /** The callback whose promise is awaited, for the log: `message() of reverse.mjs`. */
   get waitsFor(): string {
     const name = nameOfHandler(this.#settings.handler);
-    return `${this.#callback}() of ${name === undefined || name === '' ? 'the handler' : name}`;
+    return `${String(this.#callback)}() of ${name === undefined || name === '' ? 'the handler' : name}`;
   }
 
   /** What the option `data` creates for the session. */

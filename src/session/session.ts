@@ -14,6 +14,7 @@
  * turns.ts says what each of them does when something happens.
  */
 import type { SocketAddress } from '../address.ts';
+import { encodeValue } from '../codec/values.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
@@ -30,6 +31,7 @@ import type { SessionServer } from './public-session.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
 import { type TurningSession, Turns } from './turns.ts';
+import { sendValue } from './values/send-value.ts';
 
 /** One session of a server. */
 export class ServerSession extends LinkedMember<ServerSession> implements RoomSession, TurningSession {
@@ -143,6 +145,12 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   send(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
+    const { codec } = this.#settings;
+    return codec && !this.ended ? sendValue(this, codec, message, to) : this.sendEncoded(message, to);
+  }
+
+  /** @internal As {@link send}, for what no codec needs to encode. */
+  sendEncoded(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
     if (this.ended) return false;
     const error = this.#outbox.send(message, to);
     this.turnSoon();
@@ -157,7 +165,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {
-    return this.#outbox.frameOf(message, to);
+    const { codec } = this.#settings;
+    return this.#outbox.frameOf(codec ? (encodeValue(codec, message) as Message) : message, to);
   }
 
   undelivered(error: YodelError, messages = 1): void {

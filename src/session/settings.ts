@@ -1,6 +1,7 @@
 /** The settings that all sessions of a server share. */
 
 import type { Clock } from '../clock.ts';
+import type { AnyCodec } from '../codec/codec.ts';
 import type { DecoderOptions } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
@@ -17,7 +18,10 @@ export interface SessionSettings {
   readonly protocol: Protocol;
   /** Shared by the decoders of all sessions; a copy for each would cost 130 bytes. */
   readonly decoderOptions: DecoderOptions;
+  /** Its callbacks get messages, also with a codec; see {@link valueHandler}. */
   readonly handler: HandlerCallbacks;
+  /** Encodes what handlers send by themselves, and error replies. Undefined: they send messages. */
+  readonly codec: AnyCodec | undefined;
   /** Creates the data of a session. Undefined: an empty object. */
   readonly data: ((session: Session) => unknown) | undefined;
   readonly limits: SessionLimits;

@@ -1,10 +1,16 @@
 /** What a session sends or receives, as faults see it. */
-import { Batch, Message } from '../../framing/message.ts';
+import type { AnyCodec } from '../../codec/codec.ts';
+import { Batch, isBatch, isMessage, Message } from '../../framing/message.ts';
 
 /** A message as a handler sends it, or a batch of at most one message, with the bytes before it that belong to none. */
 export type Content = string | Uint8Array | Message | Batch;
 
 const none = new Uint8Array(0);
+
+/** The same content as a message, which a session takes as it is, if its codec would encode text and bytes again. */
+export function withoutCodec(content: Content, codec: AnyCodec | undefined): Content {
+  return !codec || isMessage(content) || isBatch(content) ? content : Message.of(content);
+}
 
 /** The payload of the message; raw bytes as they are. */
 export function payloadOf(content: Content): Uint8Array {

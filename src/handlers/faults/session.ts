@@ -1,14 +1,16 @@
 /** The session that a handler with faults sees: what it sends and what it receives passes through a link each. */
 
 import type { Clock } from '../../clock.ts';
+import type { AnyCodec } from '../../codec/codec.ts';
 import type { Reply } from '../../codec/reply.ts';
+import { encodeValue } from '../../codec/values.ts';
 import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { ownCopy } from '../../framing/slices.ts';
 import { isPromise } from '../../session/handler.ts';
 import type { Session } from '../../session/public-session.ts';
-import { bytesOf, type Content, payloadOf } from './content.ts';
+import { bytesOf, type Content, payloadOf, withoutCodec } from './content.ts';
 import { flipBits } from './corruption.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
 import { ForwardedSession } from './forwarded-session.ts';
@@ -41,6 +43,8 @@ export type TakeRequest = (content: Message | Batch, session: FaultySession) => 
 export interface FaultySessionOptions {
   readonly clock: Clock;
   readonly take: TakeRequest;
+  /** Encodes what the handler sends by itself. Undefined: it sends messages. */
+  readonly codec: AnyCodec | undefined;
   /** Whether the handler's frames are sent exactly as they are, with the bytes between them. */
   readonly isExact: boolean;
   /** Whether the handler writes requests in their shape. */
@@ -57,6 +61,7 @@ export class FaultySession extends ForwardedSession implements Session {
   readonly #replies: Link;
   readonly #faults: Faults;
   readonly #take: TakeRequest;
+  readonly #codec: AnyCodec | undefined;
   readonly #isExact: boolean;
   readonly #writesShapes: boolean;
   /** Bytes that the handler buffers itself. */
@@ -68,12 +73,14 @@ export class FaultySession extends ForwardedSession implements Session {
   #outputEnded = false;
   #isClosing = false;
 
-  constructor(session: Session, faults: Faults, { clock, take, isExact, writesShapes }: FaultySessionOptions) {
+  constructor(session: Session, faults: Faults, options: FaultySessionOptions) {
     super(session);
     this.#faults = faults;
-    this.#take = take;
-    this.#isExact = isExact;
-    this.#writesShapes = writesShapes;
+    const { clock } = options;
+    this.#take = options.take;
+    this.#codec = options.codec;
+    this.#isExact = options.isExact;
+    this.#writesShapes = options.writesShapes;
     const stream = { session: session.id, seed: faults.seed };
     this.requests = new Link({ ...stream, direction: 'request' }, faults, clock, this.#endsOfRequests());
     this.#replies = new Link({ ...stream, direction: 'reply' }, faults, clock, this.#endsOfReplies());
@@ -83,14 +90,20 @@ export class FaultySession extends ForwardedSession implements Session {
     return this.inner.ended || this.#outputEnded || this.#isClosing || this.#replies.isStopped;
   }
 
-  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
+  send(value: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
     if (this.ended) return false;
+    const message = this.#encoded(value);
+    if (message instanceof YodelError) return message;
     if (this.#replies.isPassive) {
       this.#skip(message);
       return this.inner.send(message, to);
     }
     this.#queue(message, to);
     return this.#sendReplies();
+  }
+
+  override encode(value: string | Uint8Array | Message, to?: Message): Uint8Array {
+    return this.#frameOf({ content: this.#codec ? encodeValue(this.#codec, value) : value, to, written: undefined });
   }
 
   write(bytes: Uint8Array, messages = 0): boolean {
@@ -287,6 +300,17 @@ export class FaultySession extends ForwardedSession implements Session {
     else add(reply as string | Uint8Array);
   }
 
+  /** What is sent for a value, or why it cannot be. */
+  #encoded(value: string | Uint8Array | Message | Batch): Message | Batch | string | Uint8Array | YodelError {
+    if (!this.#codec) return value;
+    try {
+      return withoutCodec(encodeValue(this.#codec, value), this.#codec);
+    } catch (thrown) {
+      this.inner.undelivered(thrown as YodelError);
+      return thrown as YodelError;
+    }
+  }
+
   #sendReplies(): boolean {
     this.#replies.send();
     return !this.#replies.isFull && this.inner.unsent <= maxUnsent;
@@ -294,7 +318,9 @@ export class FaultySession extends ForwardedSession implements Session {
 
   #sendReply({ content, to, written }: Unit): Promise<void> | undefined {
     const isTaken =
-      written === undefined ? this.inner.send(content, to) !== false : this.inner.write(content as Uint8Array, written);
+      written === undefined
+        ? this.inner.send(withoutCodec(content, this.#codec), to) !== false
+        : this.inner.write(content as Uint8Array, written);
     return isTaken || this.inner.ended ? undefined : this.inner.drained();
   }
 
@@ -308,9 +334,9 @@ export class FaultySession extends ForwardedSession implements Session {
 
   #frameOf({ content, to, written }: Unit): Uint8Array {
     if (written !== undefined) return content as Uint8Array;
-    if (!(content instanceof Batch)) return this.encode(content, to);
+    if (!(content instanceof Batch)) return this.inner.encode(withoutCodec(content, this.#codec) as Message, to);
     if (isSameFraming(content.framing, this.replyFraming)) return bytesOf(content);
-    return content.first ? this.encode(content.first, to) : new Uint8Array(0);
+    return content.first ? this.inner.encode(content.first, to) : new Uint8Array(0);
   }
 
   #sizeOfReply(unit: Unit): number {
@@ -325,7 +351,7 @@ export class FaultySession extends ForwardedSession implements Session {
     const bytes = flipBits(
       payloadOf(content),
       positions,
-      (flipped) => encodable(() => this.encode(flipped, to)) !== undefined,
+      (flipped) => encodable(() => this.#frameOf({ content: flipped, to, written: undefined })) !== undefined,
     );
     return { content: bytes, to, written };
   }

@@ -204,11 +204,11 @@ export class StoredRooms implements StoreReceiver {
     if (lost > 0) this.#rooms.lost(batch.room, { messages: lost, until: batch.time });
   }
 
-  #send({ session }: Participant, batch: StoredBatch, seen: number): number {
+  #send(participant: Participant, batch: StoredBatch, seen: number): number {
     const messages = this.#shown(batch, seen);
     for (const { message } of messages) {
-      const sent = session.send(message);
-      if (typeof sent === 'object') session.undelivered(sent);
+      const sent = participant.send(message);
+      if (typeof sent === 'object') participant.session.undelivered(sent);
     }
     return messages.length;
   }

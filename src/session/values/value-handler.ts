@@ -1,0 +1,92 @@
+/**
+ * A handler of values as one of messages:
+ *
+ * ```
+ * message ─▶ decode ─▶ value ─▶ the program's handler ─▶ value ─▶ encode ─▶ text or bytes
+ *              └─▶ not valid: an error reply by the codec's rule
+ * ```
+ */
+import type { AnyCodec } from '../../codec/codec.ts';
+import type { DecodeError } from '../../codec/decode-error.ts';
+import type { Reply } from '../../codec/reply.ts';
+import { encodeValue } from '../../codec/values.ts';
+import { textForPeer } from '../../error-for-peer.ts';
+import { YodelError } from '../../errors.ts';
+import type { Message } from '../../framing/message.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { errorReplyOf } from '../error-reply.ts';
+import { type HandlerCallbacks, type HandlerObject, isPromise, withCodec } from '../handler.ts';
+import type { Session } from '../public-session.ts';
+import { wrapHandler } from '../wrapped-handler.ts';
+import { decodeOnce } from './decoded.ts';
+
+/** The handler as its program wrote it. */
+type ValueCallbacks = Pick<HandlerCallbacks, 'open' | 'end' | 'missed' | 'taken'> & {
+  readonly message?: ((value: unknown, session: Session) => unknown) | undefined;
+};
+
+/** What the messages of all sessions of a server pass. */
+interface Conversion {
+  readonly inner: ValueCallbacks;
+  readonly codec: AnyCodec;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * Made once for a server, so that nothing changes where there is no codec.
+ *
+ * @throws YodelError `YODEL_INVALID_HANDLER` for one of batches, whose messages have no values
+ */
+export function valueHandler(handler: HandlerObject, codec: AnyCodec, telemetry: Telemetry): HandlerObject {
+  const own = handler[withCodec];
+  if (own) return own.call(handler, (inner) => valueHandler(inner, codec, telemetry), codec);
+  if (handler.batch) throw refusal();
+  const inner: ValueCallbacks = handler as object;
+  const { message, open, end, missed, taken } = inner;
+  const conversion = { inner, codec, telemetry };
+  return wrapHandler(handler, {
+    ...(message && { message: (one, session) => handle(conversion, one, session) }),
+    ...(open && { open: (session) => encoded(codec, open.call(inner, session)) }),
+    ...(end && { end: (session) => encoded(codec, end.call(inner, session)) }),
+    ...(missed && {
+      missed: (session, room, messages) => encodeReply(codec, missed.call(inner, session, room, messages)),
+    }),
+    ...(taken && { taken: (session, room) => encodeReply(codec, taken.call(inner, session, room)) }),
+  });
+}
+
+/** Sends back what it receives: the default, as `echo` is without a codec. */
+export const echoValues: HandlerObject = { message: (value) => value };
+
+function handle(conversion: Conversion, message: Message, session: Session): Reply | Promise<Reply> {
+  const { inner, codec } = conversion;
+  const { value, error } = decodeOnce(codec, message);
+  return error ? refuse(conversion, error, session) : encoded(codec, inner.message?.(value, session));
+}
+
+function encoded(codec: AnyCodec, reply: unknown): Reply | Promise<Reply> {
+  return isPromise(reply)
+    ? Promise.resolve(reply).then((value) => encodeReply(codec, value))
+    : encodeReply(codec, reply);
+}
+
+function encodeReply(codec: AnyCodec, value: unknown): Reply {
+  return value === undefined ? undefined : encodeValue(codec, value);
+}
+
+function refuse({ codec, telemetry }: Conversion, error: DecodeError, session: Session): Reply {
+  const { invalid } = codec;
+  if (invalid === 'close') {
+    session.close(error);
+    return undefined;
+  }
+  telemetry.countError(error);
+  if (telemetry.watched) telemetry.emit('discarded', session, error);
+  if (invalid) return encodeReply(codec, invalid.call(codec, error, error.received));
+  return errorReplyOf(session.replyFraming.encoder, { text: textForPeer(error), code: error.code }, codec);
+}
+
+function refusal(): YodelError {
+  const text = 'with the option "codec" a handler needs "message", which gets values; "batch" gets messages';
+  return new YodelError('YODEL_INVALID_HANDLER', text);
+}
