@@ -114,13 +114,19 @@ export type {
 } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
 export type {
+  AuthorizeUpgrade,
   Certificate,
   CertificateAndKey,
   Handshake,
+  RequestHeaders,
   Security,
   ServerTls,
   TlsHandshake,
   TlsOptions,
   Transport,
+  UpgradeAnswer,
+  UpgradeClient,
+  UpgradeDecision,
+  UpgradeRequest,
   WebSocketUpgrade,
 } from './transport/transport.ts';

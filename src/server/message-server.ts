@@ -88,6 +88,7 @@ export class MessageServer implements SessionServer {
       webSocket: {
         pingInterval: limits.pingInterval,
         origins: options.origins ?? [],
+        authorize: options.authorizeUpgrade,
       },
       proxies: addressListOf('proxyProtocol', options.proxyProtocol),
     };

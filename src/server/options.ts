@@ -14,7 +14,7 @@ import type { SessionJournal } from '../session/journaling.ts';
 import type { Session } from '../session/public-session.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { AddressList } from '../transport/address-list.ts';
-import type { ServerTls, Transport } from '../transport/transport.ts';
+import type { AuthorizeUpgrade, ServerTls, Transport } from '../transport/transport.ts';
 import type { AdmissionRules } from './admission.ts';
 
 /** Options of {@link serve}. Times are milliseconds, sizes are bytes; the reference describes each limit. */
@@ -55,6 +55,13 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
    * Default: none.
    */
   readonly origins?: readonly string[] | undefined;
+  /**
+   * Decides whether a client may open a WebSocket, before its session begins: by a cookie, a token in the URL or the headers, or a
+   * certificate. The origin and the request itself were checked before. It may add headers to the response, choose a subprotocol,
+   * and give the session its `data`. If it takes longer than `handshakeTimeout`, the client is disconnected; if it throws, the client
+   * gets the HTTP status 500 and the error is reported. Default: all that pass the other checks may.
+   */
+  readonly authorizeUpgrade?: AuthorizeUpgrade<NoInfer<Data>> | undefined;
   /** Networks whose peers may connect: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: all; an empty list: none. */
   readonly allow?: readonly string[] | undefined;
   /** Networks whose peers may not connect, even if `allow` lists them. Default: none. */
@@ -121,7 +128,7 @@ const serveOptions = [
     'running',
     'bus',
   ],
-  ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
+  ...['descriptors', 'reusePort', 'tls', 'origins', 'authorizeUpgrade', 'allow', 'deny', 'proxyProtocol', 'journal'],
   ...Object.keys(serveLimits),
 ];
 

@@ -4,7 +4,7 @@ import type { MaybeCodec, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
-import type { MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
+import type { MemoryKeeper, Security, ServerTls, UpgradeRequest } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery, RoomReach, StoredMessages } from './joining.ts';
 
 /** One connection of the server, as its handler sees it. */
@@ -15,7 +15,9 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
   readonly local: SocketAddress;
   /** The result of the TLS handshake, including the client's certificate; undefined without TLS. */
   readonly security: Security | undefined;
-  /** The handler's own data about this session: what the option `data` returned; without it, an object that is empty at first. */
+  /** The request that opened the WebSocket; undefined for other connections. */
+  readonly upgrade: UpgradeRequest | undefined;
+  /** The handler's own data about this session: what the option `data` or `authorizeUpgrade` returned; without, an object that is empty at first. */
   readonly data: Data;
   /**
    * Aborted when the session is over, or the handler has exceeded `handlerTimeout`: for handlers that await something. The

@@ -3,6 +3,7 @@
 import type { Reply } from '../codec/reply.ts';
 import { isOwnError, YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { ReceivedUpgrade } from '../transport/transport.ts';
 import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
@@ -12,6 +13,7 @@ import { isSliceOver, nextTurn } from './time-slice.ts';
 
 /** The session, as its runner sees it: passed to the handler, and notified of results. */
 export interface RunnableSession extends Session {
+  readonly upgrade: ReceivedUpgrade | undefined;
   /** A callback threw, or its reply cannot be sent: closes the session. */
   handlerFailed(thrown: unknown): void;
   /** Messages were handled: ends the session if it has served maxMessages. */
@@ -91,8 +93,10 @@ export class Runner {
     return `${String(this.#callback)}() of ${name === undefined || name === '' ? 'the handler' : name}`;
   }
 
-  /** What the option `data` creates for the session. */
+  /** What `authorizeUpgrade` gave the session as its data, or what the option `data` creates for it. */
   createData(): unknown {
+    const given = this.#session.upgrade?.data;
+    if (given !== undefined) return given;
     try {
       return this.#settings.data?.(this.#session);
     } catch (thrown) {

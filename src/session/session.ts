@@ -79,6 +79,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#settings.rooms.opened(this);
     this.#data = this.#turns.runner.createData();
     this.#turns.runner.open();
+    if (!this.#turns.runner.isWaiting) this.#connection.opened?.();
     this.settle();
   }
 
@@ -93,6 +94,10 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   get security(): Security | undefined {
     return this.#connection.security;
+  }
+
+  get upgrade(): Connection['upgrade'] {
+    return this.#connection.upgrade;
   }
 
   get unsent(): number {
@@ -267,6 +272,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** @internal */
   handlerSettled(): void {
+    this.#connection.opened?.();
     this.#turns.handlerSettled();
   }
 

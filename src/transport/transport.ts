@@ -9,6 +9,18 @@ import type { Address, SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
+import type { Security, TlsHandshake } from './tls/security.ts';
+import type { AuthorizeUpgrade, UpgradeRequest } from './websocket/request.ts';
+
+export type { Certificate, Security, TlsHandshake } from './tls/security.ts';
+export type {
+  AuthorizeUpgrade,
+  RequestHeaders,
+  UpgradeAnswer,
+  UpgradeClient,
+  UpgradeDecision,
+  UpgradeRequest,
+} from './websocket/request.ts';
 
 /**
  * Receives the events of a connection. No method is called before `start`, after `onClose`, or from inside a call to the
@@ -61,6 +73,8 @@ export interface Connection {
   readonly security?: Security | undefined;
   /** How this connection was established, if this is the client's end. Read it while the connection is open. */
   readonly handshake?: Handshake | undefined;
+  /** The request that opened it, if this is the server's end of a WebSocket. */
+  readonly upgrade?: ReceivedUpgrade | undefined;
   /** Whether there may be more to read, and others are read first. */
   readonly awaitsTurn?: boolean | undefined;
   /** The descriptor of its socket, where the runtime tells. */
@@ -85,6 +99,8 @@ export interface Connection {
   acceptTls?(tls: ServerTls): Promise<void>;
   /** Begins to receive. Call it once. */
   start(receiver: Receiver): void;
+  /** The program has had the opportunity to read secrets in {@link upgrade}: they are forgotten. Absent: there are none. */
+  opened?(): void;
   /**
    * Sends bytes after all earlier ones. It always accepts all of them: check `unsent` before you write more. The bytes must
    * not change until `unsent` is 0, which it usually is when `write` returns. Does nothing once the connection is ended,
@@ -117,16 +133,10 @@ export interface Connection {
   gone?(): Promise<void>;
 }
 
-/** The result of a TLS handshake. */
-export interface Security {
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly protocol: string;
-  /** The name that the client requested (SNI), if any. */
-  readonly servername: string | undefined;
-  /** The protocol that both agreed on (ALPN), if any. */
-  readonly alpn: string | undefined;
-  /** The subject of the client's certificate, such as `CN=ada,O=Example`, when one was requested and is valid. */
-  readonly subject: string | undefined;
+/** The request that opened a WebSocket, at the server's end. */
+export interface ReceivedUpgrade extends UpgradeRequest {
+  /** What `authorizeUpgrade` gave the session as its data. Undefined: nothing. */
+  readonly data: unknown;
 }
 
 /** How a client's connection was established, step by step. Times are milliseconds. */
@@ -148,38 +158,6 @@ export interface Handshake {
   readonly tls?: TlsHandshake | undefined;
   /** The upgrade of a WebSocket. */
   readonly upgrade?: WebSocketUpgrade | undefined;
-}
-
-/** A TLS handshake, from the client's side. */
-export interface TlsHandshake {
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly protocol: string;
-  /** The cipher suite: `TLS_AES_256_GCM_SHA384`. */
-  readonly cipher: string;
-  /** The name that was requested (SNI), if any: an IP address is none. */
-  readonly servername: string | undefined;
-  /** The protocol that both agreed on (ALPN), if any. */
-  readonly alpn: string | undefined;
-  /** Why the certificate is not trusted, which only the option `insecure` accepts: `DEPTH_ZERO_SELF_SIGNED_CERT`. */
-  readonly untrusted: string | undefined;
-  /** The server's certificate, if it has one. */
-  readonly certificate: Certificate | undefined;
-  /** How long the handshake took, in milliseconds. */
-  readonly tookMs: number;
-}
-
-/** What an X.509 certificate says. The text is the server's: escape it before you print it. */
-export interface Certificate {
-  /** `CN=example.org,O=Example`, the most specific part first. */
-  readonly subject: string;
-  /** The authority that signed it, in the same form. */
-  readonly issuer: string;
-  /** The host names and IP addresses that it is valid for. */
-  readonly names: readonly string[];
-  readonly validFrom: Date;
-  readonly validTo: Date;
-  /** The SHA-256 of the certificate: 32 bytes in hexadecimal, separated by colons. */
-  readonly fingerprint: string;
 }
 
 /** A server's answer to the request for a WebSocket. The text is the server's: escape it before you print it. */
@@ -282,6 +260,8 @@ export interface ServerWebSocket {
    * other than browsers send no origin and may always connect.
    */
   readonly origins: readonly string[];
+  /** Decides about requests that passed all other checks. Absent: they are granted. */
+  readonly authorize?: AuthorizeUpgrade | undefined;
 }
 
 /** Which servers to trust when connecting over TLS. */

@@ -4,10 +4,11 @@ import { TcpAddress, TlsAddress, type WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { clientOptions } from '../options.ts';
 import type { Connection, DialOptions, Transport } from './transport.ts';
+import { acceptFor } from './websocket/answer.ts';
 import { WebSocketConnection } from './websocket/connection.ts';
 import { InvalidHead, readHead } from './websocket/head-reader.ts';
 import { type HttpHead, lists } from './websocket/http-head.ts';
-import { acceptFor, encodedPath } from './websocket/upgrade.ts';
+import { encodedPath } from './websocket/upgrade.ts';
 
 /**
  * Resolves when the server has granted the upgrade.

@@ -22,6 +22,10 @@ export class ForwardedSession {
   get local() {
     return this.inner.local;
   }
+  get upgrade() {
+    return this.inner.upgrade;
+  }
+
   get security() {
     return this.inner.security;
   }

@@ -21,6 +21,7 @@ import { controlBit, maxControlSize, opcodes } from '../../framing/websocket/hea
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../framing/websocket.ts';
 import type { Connection, Handshake, MemoryKeeper, Receiver, Security, WebSocketUpgrade } from '../transport.ts';
 import { closeCodeFor, describeClose, isOrderly, normalCode } from './close-codes.ts';
+import type { ReceivedRequest } from './received-request.ts';
 
 /** What distinguishes one WebSocket connection from another. */
 export interface WebSocketOptions {
@@ -32,6 +33,8 @@ export interface WebSocketOptions {
   readonly pingInterval: number;
   /** The server's answer, at the client's end. */
   readonly upgrade?: WebSocketUpgrade | undefined;
+  /** The client's request, at the server's end. */
+  readonly request?: ReceivedRequest | undefined;
 }
 
 /** One end of a WebSocket, after its handshake. It is the receiver of the connection below. */
@@ -41,7 +44,10 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   readonly #inner: Connection;
   readonly #isClient: boolean;
   readonly #pingInterval: number;
-  readonly #upgrade: WebSocketUpgrade | undefined;
+  /** The server's answer, at the client's end. */
+  readonly #answer: WebSocketUpgrade | undefined;
+  /** The request, at the server's end. */
+  readonly upgrade: ReceivedRequest | undefined;
   #decoder: WebSocketDecoder | undefined;
   #receiver: Receiver | undefined;
   /** Received before `start`. The connection below is paused until then. */
@@ -49,6 +55,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #hasEndedEarly = false;
   #closedEarly: { readonly error: Error | undefined } | undefined;
   #isPaused = false;
+  #isOpened = false;
   #hasSentClose = false;
   /** The peer's close frame. Nothing is received after it. */
   #peersClose: CloseReason | undefined;
@@ -66,12 +73,13 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #isPinged = false;
 
   /** @param early what arrived after the handshake */
-  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval, upgrade }: WebSocketOptions) {
+  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval, upgrade, request }: WebSocketOptions) {
     this.#inner = inner;
     this.#early = early;
     this.#isClient = isClient;
     this.#pingInterval = pingInterval;
-    this.#upgrade = upgrade;
+    this.#answer = upgrade;
+    this.upgrade = request;
     this.peer = peer;
     const framing = isClient ? websocketClient : websocket;
     // The first decoder is the one of this connection; others only read recorded bytes.
@@ -96,7 +104,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
 
   get handshake(): Handshake | undefined {
     const below = this.#inner.handshake;
-    return below && { ...below, upgrade: this.#upgrade };
+    return below && { ...below, upgrade: this.#answer };
   }
 
   get chunksAreBorrowed(): boolean {
@@ -125,8 +133,24 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
+    this.#countRequest();
     queueMicrotask(this.#begin);
     this.#awaitPeer();
+  }
+
+  opened(): void {
+    const request = this.upgrade;
+    if (this.#isOpened || !request) return;
+    this.#isOpened = true;
+    if (!request.forgetSecrets()) return;
+    this.keeper?.freed(request);
+    this.#countRequest();
+    this.keeper?.recount?.();
+  }
+
+  #countRequest(): void {
+    const size = this.upgrade?.countedSize ?? 0;
+    if (size > 0) this.keeper?.kept(this.upgrade as ReceivedRequest, size);
   }
 
   /** Delivers what arrived early, unless it is paused. */

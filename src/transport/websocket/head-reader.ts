@@ -23,8 +23,13 @@ export interface HeadReceiver {
   waits?(bytes: number): void;
   /** Whether a head only announces another one, as a status of 1xx does. */
   isInterim?(head: HttpHead): boolean;
-  /** Returns who receives the rest. @param rest what arrived after the head; belongs to the receiver */
-  head(head: HttpHead, rest: Buffer): Receiver;
+  /**
+   * Returns who receives the rest.
+   *
+   * @param rest what arrived after the head; belongs to the receiver
+   * @param pass makes another one receive it, from then on
+   */
+  head(head: HttpHead, rest: Buffer, pass: (receiver: Receiver) => void): Receiver;
   /**
    * There is no head ({@link InvalidHead}), or the connection is lost. Returns what receives the rest, if anything does.
    *
@@ -95,7 +100,9 @@ class HeadReader implements Receiver {
     const rest = bytes.subarray(end);
     if (this.#receiver.isInterim?.(head) && this.#interim++ < maxInterim) return this.onData(rest);
     this.#isOver = true;
-    this.#next = this.#receiver.head(head, rest);
+    this.#next = this.#receiver.head(head, rest, (receiver) => {
+      this.#next = receiver;
+    });
   }
 
   #fail(error: Error): void {

@@ -11,7 +11,12 @@ export interface HttpHead {
   readonly headers: ReadonlyMap<string, string>;
   /** Names of headers that occur more than once. */
   readonly repeated: ReadonlySet<string>;
+  /** Each header as it was sent, in order. */
+  readonly fields: readonly HeaderField[];
 }
+
+/** A header: its name in lower case, and its value. */
+export type HeaderField = readonly [name: string, value: string];
 
 /** The longest head, in bytes. As Node's default; a site's cookies fit. */
 export const maxHeadSize = 16_384;
@@ -34,19 +39,35 @@ export function endOfHead(bytes: Buffer, seen: number): number | undefined {
 /** Parses a head, without the empty line at its end. Undefined: it is not valid. */
 export function parseHead(text: string): HttpHead | undefined {
   const [firstLine = '', ...lines] = text.split('\r\n');
+  return headOf(firstLine, lines.map(split));
+}
+
+function split(line: string): HeaderField {
+  const colon = line.indexOf(':');
+  return [line.slice(0, Math.max(0, colon)), line.slice(colon + 1)];
+}
+
+/** The head with these headers, whose names may be in any case. Undefined: it is not valid. */
+export function headOf(firstLine: string, given: Iterable<HeaderField>): HttpHead | undefined {
+  if (notAllowed.test(firstLine)) return undefined;
+  const fields: HeaderField[] = [];
   const headers = new Map<string, string>();
   const repeated = new Set<string>();
-  if (notAllowed.test(firstLine)) return undefined;
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
-    if (!token.test(name) || notAllowed.test(value)) return undefined;
+  for (const [written, padded] of given) {
+    const name = written.toLowerCase();
+    const value = padded.replace(/^[ \t]+|[ \t]+$/g, '');
+    if (!token.test(name) || !isHeaderValue(value)) return undefined;
+    fields.push([name, value]);
     const before = headers.get(name);
     if (before !== undefined) repeated.add(name);
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
-  return { firstLine, headers, repeated };
+  return { firstLine, headers, repeated, fields };
+}
+
+/** Whether a text can be the value of a header: it has no control characters. */
+export function isHeaderValue(text: string): boolean {
+  return !notAllowed.test(text);
 }
 
 /** Whether a header is a list that contains `item`, in any case. */

@@ -1,44 +1,32 @@
 /** The server's side of the WebSocket handshake (RFC 6455, section 4.2), on any connection. */
-import { createHash } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import type { WebSocketAddress } from '../../address.ts';
-import { realClock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { PeerLeft } from '../listen-errors.ts';
 import type { Connection, Receiver, ServerWebSocket } from '../transport.ts';
+import { grantOn, type Refusal, refuseOn } from './answer.ts';
+import { type CheckedDecision, checkDecision, failedWith } from './authorization.ts';
 import { WebSocketConnection } from './connection.ts';
 import { InvalidHead, readHead } from './head-reader.ts';
-import { type HttpHead, lists, token } from './http-head.ts';
+import { type HttpHead, lists } from './http-head.ts';
+import { ReceivedRequest } from './received-request.ts';
 
-/** How long a refused client may take to close the connection, in milliseconds, so that it receives the reason. */
-const lingerMs = 1000;
 /** Method, host and target. Only a request to a proxy names the host here, but servers must accept it (RFC 9112, section 3.2.2). */
 const requestLine = /^(\S+) (?:(?:http|ws)s?:\/\/([^\s/?#]+))?(\/\S*) HTTP\/1\.[1-9]$/;
 /** A name or an address, in brackets if it is one of IPv6, and perhaps a port. */
 const hostForm = /^(?:\[[\da-f:.]+\]|[\w!$&'()*+,;=.~%-]*)(?::\d*)?$/i;
+const upgradeField = ['Upgrade', 'websocket'] as const;
 const keyForm = /^[A-Za-z\d+/]{22}==$/;
 /** Headers that must not occur twice: each program might read another one. */
 const single = ['host', 'origin', 'sec-websocket-key', 'sec-websocket-version'];
-
-/** Why a request is refused. */
-interface Refusal {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers?: readonly string[];
-}
-
-/** The value of `Sec-WebSocket-Accept` that answers this key. */
-export function acceptFor(key: string): string {
-  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-}
 
 /**
  * Resolves when the client has requested the upgrade and it was granted.
  *
  * @param address where the server listens
  * @param waits called with how many bytes of an unfinished request are kept
- * @throws YodelError `YODEL_WEBSOCKET_REFUSED`; the client has received the reason then, where it sent a request
+ * @throws YodelError `YODEL_WEBSOCKET_REFUSED`, and `YODEL_HANDLER_FAILED` if the program could not decide; the client has received
+ *   the reason then, where it sent a request
  */
 export async function upgrade(
   connection: Connection,
@@ -47,34 +35,87 @@ export async function upgrade(
   waits?: (bytes: number) => void,
 ): Promise<Connection> {
   return await new Promise((resolve, reject) => {
-    const refuse = (refusal: Refusal): Receiver => {
-      const error = refusalError(refusal.reason);
-      return refuseOn(connection, refusal, () => reject(error));
-    };
     readHead(connection, {
       mayBegin: (start) => /^[A-Z]+(?: |$)/.test(start),
       waits: (bytes) => waits?.(bytes),
-      head(head, rest) {
-        const refusal = refusalOf(head, address, options);
-        if (refusal) return refuse(refusal);
-        connection.write(Buffer.from(grant(head)));
-        const { pingInterval } = options;
-        const upgraded = new WebSocketConnection(connection, rest, {
-          isClient: false,
-          peer: connection.peer,
-          pingInterval,
-        });
-        resolve(upgraded);
-        return upgraded;
-      },
+      head: (head, rest, pass) => answerRequest(connection, head, rest, { address, options, resolve, reject, pass }),
       failed(error, received) {
-        if (error instanceof InvalidHead) return refuse({ status: error.status, reason: error.message });
+        if (error instanceof InvalidHead) {
+          const { status, message } = error;
+          return refuseOn(connection, { status, reason: message }, () => reject(refusalError(message)));
+        }
         const left = refusalError('it disconnected');
         reject(received === 0 ? new PeerLeft(left) : left);
         return undefined;
       },
     });
   });
+}
+
+/** What an answer depends on, and who learns it. */
+export interface Answering {
+  /** Where the server listens. */
+  readonly address: WebSocketAddress;
+  readonly options: ServerWebSocket;
+  /** The upgrade is granted. */
+  resolve(connection: Connection): void;
+  /** It is refused, and the client has received the reason. */
+  reject(error: YodelError): void;
+  /** Passes the events of the connection on to another receiver, from now on. */
+  pass(receiver: Receiver): void;
+}
+
+/** Answers a request on its connection. Returns who receives the rest. @param rest what arrived after the head */
+export function answerRequest(connection: Connection, head: HttpHead, rest: Buffer, answering: Answering): Receiver {
+  const { address, options } = answering;
+  const refuse = (refusal: Refusal, error = refusalError(refusal.reason)) =>
+    refuseOn(connection, refusal, () => answering.reject(error));
+  const refusal = refusalOf(head, address, options);
+  if (refusal) return refuse(refusal);
+  const [, , , target = '/'] = requestLine.exec(head.firstLine) ?? [];
+  const request = new ReceivedRequest(head, target, address.scheme === 'wss');
+  const { peer, security } = connection;
+  const { pingInterval, authorize } = options;
+  const upgraded = new WebSocketConnection(connection, rest, { isClient: false, peer, pingInterval, request });
+  const decide = (decision: CheckedDecision): Receiver => {
+    if ('refusal' in decision) {
+      // It was paused for the WebSocket.
+      connection.resume();
+      return refuse(decision.refusal, decision.error);
+    }
+    request.protocol = decision.protocol;
+    request.data = decision.data;
+    grantOn(connection, head, decision.protocol, decision.headers);
+    answering.resolve(upgraded);
+    return upgraded;
+  };
+  if (!authorize) return decide(checkDecision(true, request));
+  try {
+    const decision = authorize(request, { peer, security });
+    if (!isPromise(decision)) return decide(checkDecision(decision, request));
+    let hasLeft = false;
+    void Promise.resolve(decision)
+      .then((decided) => checkDecision(decided, request), failedWith)
+      .then((checked) => {
+        if (!hasLeft) answering.pass(decide(checked));
+      });
+    // What the client sends meanwhile waits in the WebSocket, which has paused the connection.
+    return {
+      onData: (chunk) => upgraded.onData(chunk),
+      onEnd: () => upgraded.onEnd(),
+      onDrain() {},
+      onClose() {
+        hasLeft = true;
+        answering.reject(refusalError('it disconnected'));
+      },
+    };
+  } catch (thrown) {
+    return decide(failedWith(thrown));
+  }
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWebSocket): Refusal | undefined {
@@ -89,12 +130,12 @@ function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWeb
   const hasBody = headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
   if (hasBody) return { status: 400, reason: 'the request has a body' };
   if (!lists(head, 'upgrade', 'websocket') || !lists(head, 'connection', 'upgrade')) {
-    return { status: 426, reason: 'this address accepts only WebSocket', headers: ['Upgrade: websocket'] };
+    return { status: 426, reason: 'this address accepts only WebSocket', headers: [upgradeField] };
   }
-  if (method !== 'GET') return { status: 405, reason: 'the method must be GET', headers: ['Allow: GET'] };
+  if (method !== 'GET') return { status: 405, reason: 'the method must be GET', headers: [['Allow', 'GET']] };
   if (headers.get('sec-websocket-version') !== '13') {
     const reason = 'this server supports version 13 of WebSocket';
-    return { status: 426, reason, headers: ['Upgrade: websocket', 'Sec-WebSocket-Version: 13'] };
+    return { status: 426, reason, headers: [upgradeField, ['Sec-WebSocket-Version', '13']] };
   }
   if (!keyForm.test(headers.get('sec-websocket-key') ?? '')) {
     return { status: 400, reason: 'the header "sec-websocket-key" is missing, or is not 16 bytes in base64' };
@@ -131,41 +172,6 @@ function isAllowed(origin: string, host: string, { origins }: ServerWebSocket): 
   const page = URL.canParse(origin) ? new URL(origin) : undefined;
   if (!page || page.host !== host) return false;
   return page.hostname === 'localhost' || isIP(page.hostname.replace(/^\[|\]$/g, '')) !== 0;
-}
-
-/** Grants the upgrade. Some clients fail unless one of the subprotocols that they offer is chosen. */
-function grant({ headers }: HttpHead): string {
-  const [protocol = ''] = (headers.get('sec-websocket-protocol') ?? '').split(',');
-  const chosen = protocol.trim();
-  return response(101, [
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    `Sec-WebSocket-Accept: ${acceptFor(headers.get('sec-websocket-key') ?? '')}`,
-    ...(token.test(chosen) ? [`Sec-WebSocket-Protocol: ${chosen}`] : []),
-  ]);
-}
-
-/** Sends the reason, and waits for the client to close. */
-function refuseOn(connection: Connection, { status, reason, headers = [] }: Refusal, done: () => void): Receiver {
-  const text = `${reason}\n`;
-  const head = response(status, [
-    'Connection: close',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(text)}`,
-    ...headers,
-  ]);
-  connection.write(Buffer.from(head + text));
-  connection.end();
-  const timer = realClock.deadline(lingerMs, done);
-  const over = () => {
-    timer.cancel();
-    done();
-  };
-  return { onData() {}, onDrain() {}, onEnd: over, onClose: over };
-}
-
-function response(status: number, headers: readonly string[]): string {
-  return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers].join('\r\n')}\r\n\r\n`;
 }
 
 /** A client's text as one line of ASCII: a request may contain other bytes, and the reason is sent back to it. */

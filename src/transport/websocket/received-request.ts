@@ -1,0 +1,124 @@
+/** The request that opened a WebSocket, in as little memory as possible: there may be one for each idle connection. */
+import { YodelError } from '../../errors.ts';
+import type { ReceivedUpgrade } from '../transport.ts';
+import type { HeaderField, HttpHead } from './http-head.ts';
+import type { RequestHeaders } from './request.ts';
+
+/** Headers whose values are forgotten. */
+const secrets: ReadonlySet<string> = new Set(['cookie', 'authorization', 'proxy-authorization']);
+
+/** Requests of up to this many bytes are not counted: browsers send 400 to 700 besides their cookies. */
+const usualSize = 1024;
+
+/** See {@link ReceivedUpgrade}. Everything is read from one text when it is asked for. */
+export class ReceivedRequest implements ReceivedUpgrade, RequestHeaders {
+  readonly #isSecure: boolean;
+  /** The target and the headers, a line for each. One without a colon is a header whose value is forgotten. */
+  #text: string;
+  protocol: string | undefined;
+  data: unknown;
+
+  /** @param target path and query, in Latin-1 */
+  constructor(head: HttpHead, target: string, isSecure: boolean) {
+    this.#isSecure = isSecure;
+    // Joined and not cut out of the head, which these texts would keep in memory.
+    this.#text = [target, ...head.fields.map((field) => field.join(':'))].join('\n');
+  }
+
+  /** Bytes of memory that count, because they are more than usual. */
+  get countedSize(): number {
+    return this.#text.length > usualSize ? this.#text.length : 0;
+  }
+
+  get url(): URL {
+    const [target = '/'] = this.#lines;
+    // As UTF-8, which browsers never send unencoded, but others do.
+    const path = Buffer.from(target, 'latin1').toString();
+    const scheme = this.#isSecure ? 'wss' : 'ws';
+    const named = `${scheme}://${this.get('host')}${path}`;
+    return new URL(URL.canParse(named) ? named : `${scheme}://localhost${path}`);
+  }
+
+  get headers(): RequestHeaders {
+    return this;
+  }
+
+  get origin(): string | undefined {
+    return this.get('origin');
+  }
+
+  get protocols(): string[] {
+    const offered = (this.get('sec-websocket-protocol') ?? '').split(',').map((one) => one.trim());
+    return offered.filter((one) => one !== '');
+  }
+
+  cookie(name: string): string | undefined {
+    for (const pair of (this.get('cookie') ?? '').split(';')) {
+      const equals = pair.indexOf('=');
+      if (equals !== -1 && pair.slice(0, equals).trim() === name) return decoded(pair.slice(equals + 1).trim());
+    }
+    return undefined;
+  }
+
+  get(name: string): string | undefined {
+    const values = this.getAll(name);
+    return values.length === 0 ? undefined : values.join(name.toLowerCase() === 'cookie' ? '; ' : ', ');
+  }
+
+  getAll(name: string): string[] {
+    const wanted = name.toLowerCase();
+    const isForgotten = secrets.has(wanted) && this.#headers.includes(wanted);
+    if (isForgotten) throw notKept(wanted);
+    return [...this].filter(([known]) => known === wanted).map(([, value]) => value);
+  }
+
+  has(name: string): boolean {
+    const wanted = name.toLowerCase();
+    return this.#headers.some((line) => line === wanted || line.startsWith(`${wanted}:`));
+  }
+
+  *[Symbol.iterator](): IterableIterator<HeaderField> {
+    for (const line of this.#headers) {
+      const colon = line.indexOf(':');
+      if (colon !== -1) yield [line.slice(0, colon), line.slice(colon + 1)];
+    }
+  }
+
+  /** Forgets the values of headers that are secrets. Returns whether there were any. */
+  forgetSecrets(): boolean {
+    const [target = '', ...lines] = this.#lines;
+    const kept = lines.map((line) => (secrets.has(nameIn(line)) ? nameIn(line) : line));
+    const text = [target, ...kept].join('\n');
+    if (text.length === this.#text.length) return false;
+    this.#text = text;
+    return true;
+  }
+
+  get #lines(): string[] {
+    return this.#text.split('\n');
+  }
+
+  get #headers(): string[] {
+    return this.#lines.slice(1);
+  }
+}
+
+function nameIn(line: string): string {
+  return line.split(':', 1)[0] as string;
+}
+
+/** The value of a cookie without the quotes that it may have. */
+function decoded(value: string): string {
+  const plain = /^".*"$/.test(value) ? value.slice(1, -1) : value;
+  try {
+    return decodeURIComponent(plain);
+  } catch {
+    // It is not percent-encoded: only that makes the function fail.
+    return plain;
+  }
+}
+
+function notKept(name: string): YodelError {
+  const text = `the header ${name} is kept only until the handler's "open" is done; store what you need of it in session.data`;
+  return new YodelError('YODEL_NOT_KEPT', text);
+}
