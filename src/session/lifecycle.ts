@@ -85,6 +85,11 @@ export class Lifecycle {
     return this.state === 'ending' || this.state === 'closed';
   }
 
+  /** Why the session ends, once it does: undefined if both sides end normally. */
+  get error(): YodelError | undefined {
+    return this.#error;
+  }
+
   /** Whether the session can no longer send. */
   get hasOutputEnded(): boolean {
     return this.isOver || this.#outputEnd !== false;

@@ -132,6 +132,17 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#lifecycle.endedBy ?? 'peer';
   }
 
+  /** @internal For tests: whether nothing happens until something arrives, the peer reads, or time passes. */
+  get isIdle(): boolean {
+    return this.#turns.isIdle;
+  }
+
+  /** @internal For tests: that it is over, and why, as soon as it handles no more messages; undefined until then. */
+  get outcome(): { readonly error: YodelError | undefined } | undefined {
+    const { isOver, error } = this.#lifecycle;
+    return isOver ? { error } : undefined;
+  }
+
   get data(): unknown {
     this.#data ??= {};
     return this.#data;

@@ -93,6 +93,13 @@ export class Turns implements Receiver {
     this.lifecycle.connectionClosed(cause);
   }
 
+  /** Whether nothing happens until something arrives, the peer reads, or time passes. */
+  get isIdle(): boolean {
+    const { lifecycle, outbox, runner, inbound } = this;
+    if (lifecycle.isOver || (outbox.blocked && !runner.isWaiting)) return true;
+    return !this.#isTurnDue && runner.isIdle && inbound.isEmpty;
+  }
+
   /** Continues with what waits. */
   turn(): void {
     this.#run();

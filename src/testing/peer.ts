@@ -2,6 +2,13 @@
 import type { Connection, Receiver } from '../transport/transport.ts';
 import { settled } from './turns.ts';
 
+/** @internal Is told what arrives. */
+export interface PeerListener {
+  /** The chunk is valid during the call. */
+  received(chunk: Uint8Array): void;
+  ended(): void;
+}
+
 /**
  * One end of a connection in bytes, in the hands of a test: `server.dial()` of a {@link TestServer}. It knows no framing, so that it can
  * send half a message, or an invalid one.
@@ -19,10 +26,12 @@ export class Peer implements Receiver {
   size = 0;
   #chunks: Buffer[] = [];
   #watchers: (() => void)[] = [];
+  readonly #listener: PeerListener | undefined;
 
   /** @internal */
-  constructor(connection: Connection) {
+  constructor(connection: Connection, listener?: PeerListener) {
     this.connection = connection;
+    this.#listener = listener;
     connection.start(this);
   }
 
@@ -88,8 +97,13 @@ export class Peer implements Receiver {
   async until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) {
       if (this.closed) throw new Error(`closed (${this.error?.message ?? 'no error'}) after receiving: ${this.text}`);
-      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+      await this.changed();
     }
+  }
+
+  /** @internal Resolves at the next event. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#watchers.push(resolve));
   }
 
   /** Resolves when the connection is gone. */
@@ -101,12 +115,14 @@ export class Peer implements Receiver {
   onData(chunk: Uint8Array): void {
     this.#chunks.push(Buffer.from(chunk));
     this.size += chunk.length;
+    this.#listener?.received(chunk);
     this.#changed();
   }
 
   /** @internal */
   onEnd(): void {
     this.ended = true;
+    this.#listener?.ended();
     this.#changed();
   }
 

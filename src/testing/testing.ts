@@ -14,4 +14,14 @@ export { type CheckFramingOptions, checkFraming, FramingCheckError } from './che
 export { type DecodeAllOptions, type Decoded, decodeAll } from './decode-all.ts';
 export { FakeClock, fakeClock } from './fake-clock.ts';
 export { batch, type MessageOptions, message } from './message.ts';
+export { Peer } from './peer.ts';
+export {
+  type TestConnectOptions,
+  TestServer,
+  type TestServerOptions,
+  type TestSessionOptions,
+  testServer,
+  testSession,
+} from './test-server.ts';
+export { type Heard, type Said, TestSession } from './test-session.ts';
 export type { TriedMessage } from './trial.ts';

@@ -149,6 +149,11 @@ export function memoryPair(
   return [a, b];
 }
 
+/** Whether nothing is on its way through a connection of this transport: bytes are, during its latency. */
+export function isQuiet(connection: Connection): boolean {
+  return !(connection instanceof MemoryConnection) || connection.isQuiet;
+}
+
 class MemoryConnection implements Connection {
   readonly chunksAreBorrowed = true;
   readonly local: Address;
@@ -166,6 +171,8 @@ class MemoryConnection implements Connection {
   #outgoing = Buffer.alloc(0);
   /** Bytes on their way to this end. */
   #inFlight = 0;
+  /** What is on its way to the other end: bytes, FIN, a reset. */
+  #sending = 0;
   /** Received but not delivered yet, as in a kernel's receive buffer. */
   #incoming: Buffer = Buffer.alloc(0);
   #receiver: Receiver | undefined;
@@ -194,6 +201,10 @@ class MemoryConnection implements Connection {
 
   get unsent(): number {
     return this.#outgoing.length;
+  }
+
+  get isQuiet(): boolean {
+    return this.#sending === 0 && this.other.#sending === 0;
   }
 
   start(receiver: Receiver): void {
@@ -249,8 +260,12 @@ class MemoryConnection implements Connection {
 
   /** What the other end notices only after the latency. */
   #later(arrive: () => void): void {
-    if (this.#latencyMs === 0) arrive();
-    else this.#clock.after(this.#latencyMs, arrive);
+    if (this.#latencyMs === 0) return arrive();
+    this.#sending++;
+    this.#clock.after(this.#latencyMs, () => {
+      this.#sending--;
+      arrive();
+    });
   }
 
   #send(): void {

@@ -1,0 +1,249 @@
+/** A server in memory, for tests of handlers. */
+import { type Address, parseAddress, type SocketAddress } from '../address.ts';
+import type { Codec, MaybeCodec } from '../codec/codec.ts';
+import { YodelError } from '../errors.ts';
+import type { ServeOptions, WithData } from '../server/options.ts';
+import type { Server } from '../server/server.ts';
+import type { Handler } from '../session/handler.ts';
+import type { Session } from '../session/public-session.ts';
+import { combineSubscribers, type SessionView, type Subscriber } from '../telemetry/telemetry.ts';
+import { type MemoryOptions, type MemoryTransport, memoryTransport } from '../transport/memory.ts';
+import type { Security } from '../transport/transport.ts';
+import { FakeClock } from './fake-clock.ts';
+import { Peer } from './peer.ts';
+import { type ServedSession, type SessionOwner, TestSession } from './test-session.ts';
+import { settled, untilTrue } from './turns.ts';
+
+/** Options of {@link testServer}: those of `serve()`, with a network and a clock in the hands of the test. */
+export interface TestServerOptions<Data = Record<string, unknown>, C extends MaybeCodec = undefined>
+  extends ServeOptions<Data, C> {
+  /** How adverse the connections are. Default: bytes arrive at once, in chunks as they were written. */
+  readonly network?: MemoryOptions | undefined;
+  /** Another server's transport, so that one test has several servers. Default: one of its own, with the option `network`. */
+  readonly transport?: MemoryTransport | undefined;
+  /** Default: a clock of its own, which is `server.clock`. */
+  readonly clock?: FakeClock | undefined;
+}
+
+/** What the server sees of a client that connects. */
+export interface TestConnectOptions {
+  /** The client's address, such as `192.0.2.7:5000`. Default: 127.0.0.1 and a port of its own. */
+  readonly from?: SocketAddress | string | undefined;
+  /** What handlers read as `session.security`: the result of a TLS handshake, with the client's certificate. Default: undefined. */
+  readonly security?: Security | undefined;
+}
+
+/** A server in memory: everything is as with `serve()`, except that no byte leaves the process and time stands still. */
+export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = undefined> implements AsyncDisposable {
+  /** The server that `serve()` returned. */
+  readonly server: Server<Data, C>;
+  /** The time of the server: `await server.clock.advance(60_000)`. */
+  readonly clock: FakeClock;
+  /** Carries the bytes: for `connect(server.address, { transport: server.transport })`, and to refuse or break connections. */
+  readonly transport: MemoryTransport;
+  readonly #codec: Codec | undefined;
+  readonly #watch: Watch;
+  readonly #sessions: TestSession<Data, C>[] = [];
+  readonly #peers: Peer[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(server: Server<Data, C>, options: TestServerOptions<Data, C>, setting: Setting) {
+    this.server = server;
+    this.clock = setting.clock;
+    this.transport = setting.transport;
+    this.#watch = setting.watch;
+    this.#codec = options.codec as Codec | undefined;
+  }
+
+  /** The address that it listens on. It exists only in {@link transport}. */
+  get address(): SocketAddress {
+    return this.server.addresses[0] as SocketAddress;
+  }
+
+  /**
+   * Connects a client. Resolves once the handler's `open` is done, or has sent something.
+   *
+   * @throws YodelError the reason if the server refuses the connection; what `open` threw
+   */
+  async connect(options: TestConnectOptions = {}): Promise<TestSession<Data, C>> {
+    const session = await this.#connect(options, async () => {});
+    this.#sessions.push(session);
+    return session;
+  }
+
+  /** Connects a client that sends and receives bytes. */
+  async dial(options: TestConnectOptions = {}): Promise<Peer> {
+    const peer = new Peer(await this.transport.connect(this.address, dialOptions(options)));
+    this.#peers.push(peer);
+    await settled();
+    return peer;
+  }
+
+  /**
+   * Ends all sessions, and closes the server at once. Handlers that are not done are aborted by their `signal`.
+   *
+   * @throws in the promise: what a handler threw, if no call of a session has thrown it
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal A client whose end is that of the server. */
+  async connectOnly(options: TestConnectOptions): Promise<TestSession<Data, C>> {
+    try {
+      return await this.#connect(options, () => this.close());
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #connect(options: TestConnectOptions, close: () => Promise<void>): Promise<TestSession<Data, C>> {
+    const connection = await this.transport.connect(this.address, dialOptions(options));
+    const watched = this.#watch.of(connection.local);
+    if (!watched?.session) {
+      connection.abort();
+      throw watched?.refusal ?? new YodelError('YODEL_CONNECTION_CLOSED', 'the server has closed the connection');
+    }
+    const session = watched.session as unknown as Session<Data, C> & ServedSession;
+    const { lateFailures, closed } = watched;
+    const owner: SessionOwner = { codec: this.#codec, clock: this.clock, lateFailures, closed: closed.promise, close };
+    const client = new TestSession<Data, C>(connection, session, owner);
+    await settled();
+    await untilTrue(() => session.isIdle || client.peer.size > 0 || client.peer.closed);
+    await settled();
+    const thrown = session.outcome?.error;
+    if (thrown?.code !== 'YODEL_HANDLER_FAILED') return client;
+    connection.abort();
+    throw thrown.cause;
+  }
+
+  async #close(): Promise<void> {
+    const results = await Promise.allSettled(this.#sessions.map((session) => session.close()));
+    const closing = this.server.close({ timeoutMs: 0 });
+    await this.clock.advance(0);
+    await closing;
+    for (const { closed, connection } of this.#peers) if (!closed) connection.abort();
+    await settled();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+}
+
+/**
+ * Starts a server in memory, for several sessions with one handler, such as members of a room, and for clients.
+ *
+ * ```ts
+ * const server = await testServer({ handler: chatRoom });
+ * const [ana, bob] = [await server.connect(), await server.connect()];
+ * await ana.say('hello');
+ * expect(await bob.next()).toBe('1: hello');
+ * await server.close();
+ * ```
+ *
+ * @throws YodelError as `serve()`
+ */
+export async function testServer<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
+  options: TestServerOptions<Data, C> & WithData<NoInfer<Data>> = {} as TestServerOptions<Data, C> &
+    WithData<NoInfer<Data>>,
+): Promise<TestServer<Data, C>> {
+  const { network, ...serveOptions } = options;
+  const clock = options.clock ?? new FakeClock();
+  const transport = options.transport ?? memoryTransport({ clock, ...network });
+  const watch = new Watch();
+  const telemetry = options.telemetry ? combineSubscribers([watch, options.telemetry]) : watch;
+  // Loaded here, so that tests of framings load no server.
+  const { serve } = await import('../server/server.ts');
+  const all = { ...serveOptions, clock, transport, telemetry } as ServeOptions<Data, C> & WithData<NoInfer<Data>>;
+  return new TestServer<Data, C>(await serve<Data, C>(all), options, { clock, transport, watch });
+}
+
+/** Options of {@link testSession}. */
+export type TestSessionOptions<Data, C extends MaybeCodec> = Omit<TestServerOptions<Data, C>, 'handler'> &
+  TestConnectOptions;
+
+/**
+ * Connects a client to a handler, in memory.
+ *
+ * ```ts
+ * const session = await testSession((message) => message.text.toUpperCase());
+ * expect(await session.say('hello')).toBe('HELLO');
+ * await session.close();
+ * ```
+ *
+ * @param options those of `serve()`, and what the server sees of the client
+ * @throws YodelError as `serve()`; the reason if the connection is refused; what `open` threw
+ */
+export async function testSession<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
+  handler: Handler<NoInfer<Data>, NoInfer<C>>,
+  options: TestSessionOptions<Data, C> & WithData<NoInfer<Data>> = {} as TestSessionOptions<Data, C> &
+    WithData<NoInfer<Data>>,
+): Promise<TestSession<Data, C>> {
+  const { from, security, ...serverOptions } = options;
+  const all = { ...serverOptions, handler } as unknown as TestServerOptions<Data, C> & WithData<NoInfer<Data>>;
+  const server = await testServer<Data, C>(all);
+  return await server.connectOnly({ from, security });
+}
+
+interface Setting {
+  readonly clock: FakeClock;
+  readonly transport: MemoryTransport;
+  readonly watch: Watch;
+}
+
+/** What became of a connection at the server. */
+interface Watched {
+  session: SessionView | undefined;
+  refusal: YodelError | undefined;
+  readonly lateFailures: unknown[];
+  readonly closed: PromiseWithResolvers<YodelError | undefined>;
+}
+
+/** Finds the session of a connection by the client's address, which both ends share as one object. */
+class Watch implements Subscriber {
+  readonly #all = new WeakMap<Address, Watched>();
+
+  of(peer: Address): Watched | undefined {
+    return this.#all.get(peer);
+  }
+
+  readonly opened = (session: SessionView): void => {
+    this.#watched(session.peer).session = session;
+  };
+
+  readonly refused = (peer: Address | undefined, error: YodelError): void => {
+    if (peer) this.#watched(peer).refusal = error;
+  };
+
+  readonly handlerFailed = (session: SessionView, error: YodelError): void => {
+    const { outcome } = session as SessionView & ServedSession;
+    // Until now nothing has ended the session, or another error has.
+    if (outcome) this.#watched(session.peer).lateFailures.push(error.cause ?? error);
+  };
+
+  readonly closed = (session: SessionView, error: YodelError | undefined): void => {
+    this.#watched(session.peer).closed.resolve(error);
+  };
+
+  #watched(peer: Address): Watched {
+    const found = this.#all.get(peer);
+    if (found) return found;
+    const closed = Promise.withResolvers<YodelError | undefined>();
+    const created: Watched = { session: undefined, refusal: undefined, lateFailures: [], closed };
+    this.#all.set(peer, created);
+    return created;
+  }
+}
+
+function dialOptions({ from, security }: TestConnectOptions): {
+  from: SocketAddress | undefined;
+  security: Security | undefined;
+} {
+  return { from: typeof from === 'string' ? (parseAddress(from) as SocketAddress) : from, security };
+}
