@@ -36,7 +36,10 @@ export interface Codec<In = unknown, Out = unknown> {
    * @param code that of the error, which may be the handler's own
    */
   readonly errorReply?: ((text: string, code: ErrorCode | OwnErrorCode) => Out | undefined) | undefined;
-  /** @internal The codec of the other end, for tests, where that is another one: validation has one direction. Default: itself. */
+  /**
+   * The codec of the other end, with which `yodel/testing` plays a client, where that is another one: what {@link decode} accepts may
+   * not be what the client receives. Default: this one.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: see AnyCodec
   readonly peer?: Codec<any, any> | undefined;
 }

@@ -53,7 +53,8 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     this.clock = setting.clock;
     this.transport = setting.transport;
     this.#watch = setting.watch;
-    this.#codec = options.codec as Codec | undefined;
+    const codec = options.codec as Codec | undefined;
+    this.#codec = codec?.peer ?? codec;
   }
 
   /** The address that it listens on. It exists only in {@link transport}. */

@@ -1,8 +1,9 @@
 /** A client in the hands of a test, and the session that it has with a handler. */
 import type { Codec, MaybeCodec, Received } from '../codec/codec.ts';
+import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import { decodeChunk, encodeLike } from '../framing/framing.ts';
-import { isMessage, type Message } from '../framing/message.ts';
+import type { Message } from '../framing/message.ts';
 import { type Conversation, openConversation } from '../framing/protocol.ts';
 import type { Session } from '../session/public-session.ts';
 import { isQuiet } from '../transport/memory.ts';
@@ -27,6 +28,7 @@ export interface ServedSession {
 
 /** @internal What a session needs of its server. */
 export interface SessionOwner {
+  /** Of the client's end. */
   readonly codec: Codec | undefined;
   readonly clock: FakeClock;
   /** What its handler threw after the end, so that no reply tells. */
@@ -276,14 +278,14 @@ export class TestSession<Data = Record<string, unknown>, C extends MaybeCodec = 
 
   #frameOf(message: Said<C>): Uint8Array {
     const { codec } = this.#owner;
-    const payload = codec && !isMessage(message) ? (codec.encode(message) as string | Uint8Array | Message) : message;
+    const payload = codec ? encodeValue(codec, message) : message;
     const framing = this.#connection.framing ?? this.session.protocol.framing;
     return encodeLike(framing, payload as string | Uint8Array | Message, undefined, this.#conversation.encoder);
   }
 
   #valueOf(message: Message): Heard<C> {
     const { codec } = this.#owner;
-    return (codec ? codec.decode(message) : message.text) as Heard<C>;
+    return (codec ? decodeMessage(codec, message) : message.text) as Heard<C>;
   }
 }
 
