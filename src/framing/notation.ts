@@ -17,11 +17,42 @@ import { until } from './grouped/until.ts';
 import { ownFraming } from './known.ts';
 import { raw } from './raw.ts';
 
+/** How the framings are written: see {@link FramingText}. */
+export type FramingForm =
+  | 'lines'
+  | 'delimiter:BYTES'
+  | 'delimiters:BYTES,BYTES...'
+  | 'between:START,END[,gap=BYTES][,escape=BYTE]'
+  | 'length[:BYTES][,OPTION...]'
+  | 'netstring'
+  | 'octet-counted[:mixed[,nul]]'
+  | 'headers[:max=BYTES]'
+  | 'slip'
+  | 'cobs'
+  | 'resp[:inline]'
+  | 'until(FRAMING,/PATTERN/)'
+  | 'raw';
+
+/**
+ * A framing as text, such as `'lines'` or `'length:2,little'`. The compiler knows the names, and where something follows them; the rest is
+ * checked at run time. For text that comes from elsewhere, such as a setting, use {@link parseFraming}.
+ */
+export type FramingText = TextOf<FramingForm>;
+
+/** What can be written according to a form: capital letters stand for any text, brackets may be left out. */
+type TextOf<Form extends string> = Form extends `${infer Name}[:${string}`
+  ? Name | `${Name}:${string}`
+  : Form extends `${infer Name}:${string}`
+    ? `${Name}:${string}`
+    : Form extends `${infer Name}(${string}`
+      ? `${Name}(${string})`
+      : Form;
+
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
 export interface FramingKind {
   readonly name: string;
   /** How it is written: `delimiter:BYTES`. Names of kinds are followed by nothing, by `:`, or by parentheses. */
-  readonly form: string;
+  readonly form: FramingForm;
   /** What a message is. */
   readonly meaning: string;
   /** The options that the form only hints at. */

@@ -3,38 +3,51 @@ import { YodelError } from '../errors.ts';
 import { checkOption, refuseUnknown } from '../option-values.ts';
 import { lines } from './delimited/lines.ts';
 import type { Encoding, Framing } from './framing.ts';
-import { parseFraming } from './notation.ts';
+import { type FramingText, parseFraming } from './notation.ts';
 import type { Protocol } from './protocol.ts';
-import { protocolNamed } from './protocols/protocols.ts';
+import { type ProtocolName, protocolNamed } from './protocols/protocols.ts';
 
 /** A protocol as a program writes it. What is left out has the defaults of the options of the same names. */
 export interface ProtocolDefinition extends Omit<Protocol, 'framing' | 'replyFraming' | 'encoding'> {
   /** From the client to the server: a framing, or its text form. */
-  readonly framing: Framing | string;
+  readonly framing: Framing | FramingText;
   /** From the server to the client. Default: the same as `framing`. */
-  readonly replyFraming?: Framing | string | undefined;
+  readonly replyFraming?: Framing | FramingText | undefined;
   /** Default: what the framings say. */
   readonly encoding?: Encoding | undefined;
 }
 
 /** Options of the framings and encoding. */
 export interface WireOptions {
-  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
-  readonly framing?: Framing | string | undefined;
+  /** The rule between messages and frames: `lines()`, or its text form; for text from elsewhere: `parseFraming(text)`. Default `lines`. */
+  readonly framing?: Framing | FramingText | undefined;
   /** The framing of what the server sends. Default: the same as `framing`. */
-  readonly replyFraming?: Framing | string | undefined;
-  /** Both framings, and what else both ends must know: a name such as `smtp`, or a protocol of your own. Not together with the framings. */
-  readonly protocol?: ProtocolDefinition | string | undefined;
+  readonly replyFraming?: Framing | FramingText | undefined;
+  /** Both framings, and what else both ends must know: a name such as `smtp` (for text from elsewhere: `protocolNamed(text)`), or a protocol of your own. Not together with the framings. */
+  readonly protocol?: ProtocolDefinition | ProtocolName | undefined;
   /** Whether messages are checked to be UTF-8. Default: what the framings say (`lines` and other text framings check). */
   readonly encoding?: Encoding | undefined;
 }
+
+/** The same with texts that the compiler does not know, such as those of flags and files. */
+export interface WireTexts {
+  readonly framing?: Framing | string | undefined;
+  readonly replyFraming?: Framing | string | undefined;
+  readonly protocol?: ProtocolTexts | string | undefined;
+  readonly encoding?: Encoding | undefined;
+}
+
+type ProtocolTexts = Omit<ProtocolDefinition, 'framing' | 'replyFraming'> & {
+  readonly framing: Framing | string;
+  readonly replyFraming?: Framing | string | undefined;
+};
 
 /**
  * Checks the options and fills in the defaults.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function resolveWire(options: WireOptions): Protocol {
+export function resolveWire(options: WireTexts): Protocol {
   const { encoding } = options;
   if (encoding !== undefined) checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
   const protocol = options.protocol === undefined ? protocolOf(options) : namedProtocol(options);
@@ -47,7 +60,7 @@ export function resolveWire(options: WireOptions): Protocol {
 }
 
 function protocolOf(
-  { framing = lines(), replyFraming = framing, encoding }: Omit<WireOptions, 'protocol'>,
+  { framing = lines(), replyFraming = framing, encoding }: Omit<WireTexts, 'protocol'>,
   where = '',
 ): Protocol {
   const requests = framingOf(`${where}framing`, framing);
@@ -67,7 +80,7 @@ function framingOf(option: string, framing: Framing | string): Framing {
   throw new YodelError('YODEL_INVALID_OPTION', `the option "${option}" takes ${expected}`);
 }
 
-function namedProtocol({ protocol, framing, replyFraming, encoding }: WireOptions): Protocol {
+function namedProtocol({ protocol, framing, replyFraming, encoding }: WireTexts): Protocol {
   if (framing !== undefined || replyFraming !== undefined) {
     const text = 'the option "protocol" already says the framings; leave out "framing" and "replyFraming"';
     throw new YodelError('YODEL_INVALID_OPTION', text);
@@ -77,7 +90,7 @@ function namedProtocol({ protocol, framing, replyFraming, encoding }: WireOption
 }
 
 /** Of what programs write, everything is checked: a misspelt member would have no effect. */
-function ownProtocol(definition: ProtocolDefinition | undefined): Protocol {
+function ownProtocol(definition: ProtocolTexts | undefined): Protocol {
   if (typeof definition !== 'object' || definition === null || definition.framing === undefined) {
     const text = 'the option "protocol" takes a name such as "smtp", or an object with "framing" and "replyFraming"';
     throw new YodelError('YODEL_INVALID_OPTION', text);

@@ -1,6 +1,8 @@
 /** What a session of a proxy keeps, and when it ends; in memory, with a server in the hands of the test. */
+
 import { describe, expect, it } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
+import type { FramingText } from '../../src/framing/notation.ts';
 import type { ProxyOptions } from '../../src/handlers/proxy/options.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { type Server, serve } from '../../src/server/server.ts';
@@ -13,7 +15,7 @@ import { FakeClock, settled } from '../support/fake-clock.ts';
 const noLimits = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, lingerTimeout: 1 } as const;
 
 /** A proxy, a client, and the upstream end of its connection, which reads nothing until the test lets it. */
-async function proxied(options: Omit<ProxyOptions, 'transport' | 'clock'> = {}, framing = 'raw') {
+async function proxied(options: Omit<ProxyOptions, 'transport' | 'clock'> = {}, framing: FramingText = 'raw') {
   const clock = new FakeClock();
   const transport = memoryTransport();
   const behind: Connection[] = [];

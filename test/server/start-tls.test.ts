@@ -1,7 +1,9 @@
 /** STARTTLS in a handler. */
+
 import { expect, onTestFinished, test } from 'vitest';
 import type { SocketAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
+import type { ProtocolName } from '../../src/framing/protocols/protocols.ts';
 import { serve } from '../../src/server/server.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import { check } from '../../src/transcript/check.ts';
@@ -21,7 +23,10 @@ const handler: HandlerObject = {
   },
 };
 
-async function serveIt(given: HandlerObject = handler, protocol = 'lines'): Promise<SocketAddress> {
+async function serveIt(
+  given: HandlerObject = handler,
+  protocol: ProtocolName | 'lines' = 'lines',
+): Promise<SocketAddress> {
   const wire = protocol === 'lines' ? {} : { protocol };
   const server = await serve({ listen: '127.0.0.1:0', handler: given, ...wire });
   onTestFinished(() => server.close());

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
+import type { ProtocolName } from '../../src/framing/protocols/protocols.ts';
 import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
 import { settled } from '../support/fake-clock.ts';
 import { type HarnessOptions, serveOneClient } from './harness.ts';
@@ -208,7 +209,7 @@ describe('with onTooLong "discard"', () => {
 });
 
 describe('an error reply of a protocol', () => {
-  it.each([
+  it.each<[ProtocolName, string, string]>([
     ['redis', 'get much too long\r\n', '-ERR message 1 is longer than the limit of 5 bytes\r\n'],
     ['smtp', 'HELO much too long\r\n', '500 message 1 is longer than the limit of 5 bytes\r\n'],
     ['pop3', 'USER much too long\r\n', '-ERR message 1 is longer than the limit of 5 bytes\r\n'],

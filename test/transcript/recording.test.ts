@@ -1,4 +1,5 @@
 /** Recordings: every message with its header, kind and ending, whatever the chunks. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
@@ -6,6 +7,7 @@ import { lines } from '../../src/framing/delimited/lines.ts';
 import type { Framing } from '../../src/framing/framing.ts';
 import type { Message } from '../../src/framing/message.ts';
 import type { MessageKind } from '../../src/framing/message-parts.ts';
+import { parseFraming } from '../../src/framing/notation.ts';
 import { unusualEnding } from '../../src/transcript/ending.ts';
 import { frameOf, framingOf } from '../../src/transcript/frames.ts';
 import { partsOf } from '../../src/transcript/message-line.ts';
@@ -150,7 +152,7 @@ it.each(unusualFrames)('%s: every frame reads back', (name, frames) => {
   }));
   const sent = { '>': '', '<': '' };
   for (const { side, frame } of passed) sent[side] += frame.toString('hex');
-  const text = record({ framing: name }, passed, 2);
+  const text = record({ framing: parseFraming(name) }, passed, 2);
   expect(text).not.toContain('# ');
   expect(played(text)).toEqual(sent);
 });
@@ -194,7 +196,7 @@ it.each([
   ['delimiters:\\0,\\n', 'a\0b'],
   ['octet-counted:mixed', '1 a<34>b'],
 ])('%s: a last message that only the end of the input ended reads back', (framing, bytes) => {
-  const text = record({ framing }, [{ side: '>', frame: Buffer.from(bytes) }]);
+  const text = record({ framing: parseFraming(framing) }, [{ side: '>', frame: Buffer.from(bytes) }]);
   expect(text).toContain('@ending none\n');
   expect(played(text)['>']).toBe(Buffer.from(bytes).toString('hex'));
 });

@@ -22,26 +22,62 @@ import { mysql } from './mysql.ts';
 import { postgres } from './postgres.ts';
 import { stomp } from './stomp.ts';
 
+/** The names of the protocols. For text that comes from elsewhere, such as a setting, use {@link protocolNamed}. */
+export type ProtocolName =
+  | 'amqp'
+  | 'bgp'
+  | 'cassandra'
+  | 'dap'
+  | 'diameter'
+  | 'dns'
+  | 'fix'
+  | 'ftp'
+  | 'gelf'
+  | 'gt06'
+  | 'iso8583'
+  | 'kafka'
+  | 'lsp'
+  | 'memcached'
+  | 'memcached-binary'
+  | 'mllp'
+  | 'modbus'
+  | 'mongodb'
+  | 'mqtt'
+  | 'mysql'
+  | 'nats'
+  | 'nmea'
+  | 'nntp'
+  | 'pop3'
+  | 'postgres'
+  | 'protobuf'
+  | 'redis'
+  | 'smpp'
+  | 'smtp'
+  | 'stomp'
+  | 'syslog'
+  | 'thrift'
+  | 'tpkt';
+
 /** A protocol with a name, and what it is, for lists. */
 export interface NamedProtocol extends Protocol {
-  readonly name: string;
+  readonly name: ProtocolName;
   /** What it is, and what a message of it is. */
   readonly about: string;
 }
 
 /** A protocol that has the same framing in both directions, and no message for errors of its own. */
-function same(name: string, framing: Framing, about: string): NamedProtocol {
+function same(name: ProtocolName, framing: Framing, about: string): NamedProtocol {
   const replyFraming = withErrors(framing, () => undefined);
   return { name, framing, replyFraming, encoding: 'binary', ...errorRules[name], about };
 }
 
 /** The same, for text that is checked to be UTF-8. */
-function text(name: string, framing: Framing, about: string): NamedProtocol {
+function text(name: ProtocolName, framing: Framing, about: string): NamedProtocol {
   return { ...same(name, framing, about), encoding: 'utf8' };
 }
 
 function known(protocol: Protocol, about: string): NamedProtocol {
-  return { ...protocol, name: protocol.name as string, about };
+  return { ...protocol, name: protocol.name as ProtocolName, about };
 }
 
 /** In alphabetical order. */

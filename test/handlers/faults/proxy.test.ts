@@ -1,6 +1,8 @@
 /** Faults between clients and a proxied server, in memory. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { FramingText } from '../../../src/framing/notation.ts';
 import { withFaults } from '../../../src/handlers/faults.ts';
 import { proxy } from '../../../src/handlers/proxy.ts';
 import { serve } from '../../../src/server/server.ts';
@@ -11,7 +13,7 @@ import { FakeClock, settled } from '../../support/fake-clock.ts';
 const noLimits = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, lingerTimeout: 1 } as const;
 
 /** A client, a proxy with faults, and a server that sends back every byte as it comes; all of them in memory. */
-async function proxied(faults: readonly string[], { framing = 'lines', chunkSize = 0, seed = 1 } = {}) {
+async function proxied(faults: readonly string[], { framing = 'lines' as FramingText, chunkSize = 0, seed = 1 } = {}) {
   const clock = new FakeClock();
   const transport = memoryTransport(chunkSize > 0 ? { chunkSize } : {});
   const received: Buffer[] = [];
@@ -113,7 +115,7 @@ describe('a proxy', () => {
 
   it('in raw, limits and conditions on bytes do not depend on chunks', async () => {
     for (const chunkSize of [0, 1, 7]) {
-      const options = { framing: 'raw', chunkSize };
+      const options = { framing: 'raw' as const, chunkSize };
       const dropped = await exchanged(['request after 5B drop'], Buffer.from('0123456789'), options);
       expect(dropped.server.toString()).toBe('01234');
       const cut = await exchanged(['reply limit 3B'], Buffer.from('0123456789'), options);

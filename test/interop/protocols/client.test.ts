@@ -1,5 +1,8 @@
 /** The library's client asks real servers, in their protocols. */
+
 import { expect, onTestFinished } from 'vitest';
+import type { FramingText } from '../../../src/framing/notation.ts';
+import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import { type Client, connect, Message } from '../../../src/index.ts';
 import { ftp } from './servers/ftp.ts';
 import { lsp } from './servers/lsp.ts';
@@ -15,7 +18,7 @@ import { redis } from './servers/redis.ts';
 import { startServer } from './servers/server.ts';
 import { smtp } from './servers/smtp.ts';
 
-async function connectTo(port: number, wire: { protocol: string } | { framing: string }): Promise<Client> {
+async function connectTo(port: number, wire: { protocol: ProtocolName } | { framing: FramingText }): Promise<Client> {
   const client = await connect(port, { ...wire, encoding: 'binary', requestTimeout: 20_000 });
   onTestFinished(() => client.abort());
   return client;

@@ -1,6 +1,8 @@
 /** Connections that begin in plain text and are encrypted after a request, through a proxy that knows the protocol. */
+
 import { expect, onTestFinished } from 'vitest';
 import { formatBytes } from '../../../src/framing/escapes.ts';
+import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import { proxy, serve } from '../../../src/index.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { mysql, startMariadb } from './servers/mysql.ts';
@@ -10,7 +12,7 @@ import { printed, python } from './servers/server.ts';
 import { smtp, startAiosmtpd } from './servers/smtp.ts';
 
 /** A proxy to the port, and the first five bytes of each message that the client sent. */
-async function proxied(port: number, protocol: string): Promise<{ port: number; sent: string[] }> {
+async function proxied(port: number, protocol: ProtocolName): Promise<{ port: number; sent: string[] }> {
   const sent: string[] = [];
   const handler = proxy(port, {
     observe: () => ({

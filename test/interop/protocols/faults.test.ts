@@ -1,5 +1,7 @@
 /** Real clients talk to real servers through a proxy with faults. */
+
 import { expect, onTestFinished } from 'vitest';
+import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import { type AppliedFault, Faults, proxy, serve, withFaults } from '../../../src/index.ts';
 import { memcached } from './servers/memcached.ts';
 import { postgres } from './servers/postgres.ts';
@@ -8,7 +10,7 @@ import type { ProtocolProgram } from './servers/server.ts';
 import { smtp } from './servers/smtp.ts';
 
 /** A proxy with faults in front of a server. */
-async function proxied(port: number, protocol: string | undefined, faults: readonly string[]) {
+async function proxied(port: number, protocol: ProtocolName | undefined, faults: readonly string[]) {
   const applied: AppliedFault[] = [];
   const set = new Faults(faults, { seed: 7, observe: (_, one) => applied.push(one) });
   const server = await serve({
@@ -23,7 +25,7 @@ async function proxied(port: number, protocol: string | undefined, faults: reado
 
 interface Case {
   readonly program: ProtocolProgram;
-  readonly protocol: string;
+  readonly protocol: ProtocolName;
   /** A request that its client makes. */
   readonly request: RegExp;
 }

@@ -1,6 +1,8 @@
 /** Real clients talk to real servers through a proxy that knows their protocol. */
+
 import { expect, onTestFinished } from 'vitest';
 import { formatBytes } from '../../../src/framing/escapes.ts';
+import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import { type Address, type Batch, proxy, serve } from '../../../src/index.ts';
 import { digest, relay } from '../../support/relay.ts';
 import { ftp } from './servers/ftp.ts';
@@ -20,7 +22,7 @@ import { smtp } from './servers/smtp.ts';
 
 interface Case {
   readonly program: ProtocolProgram;
-  readonly wire: { readonly protocol: string };
+  readonly wire: { readonly protocol: ProtocolName };
   /** Messages that pass, in each direction: header, a bar, payload, with escapes. */
   readonly request: RegExp;
   readonly reply: RegExp;

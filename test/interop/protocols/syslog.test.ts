@@ -1,10 +1,12 @@
 /** rsyslogd and logger send to yodel, each with its own framing, on one port. */
+
 import { expect, onTestFinished } from 'vitest';
+import type { FramingText } from '../../../src/framing/notation.ts';
 import { connect, type Message, serve } from '../../../src/index.ts';
 import { log, rsyslog, startRsyslog } from './servers/rsyslog.ts';
 
 /** A server that keeps the text of its messages. */
-async function receive(framing: string): Promise<{ port: number; received: string[] }> {
+async function receive(framing: FramingText): Promise<{ port: number; received: string[] }> {
   const received: string[] = [];
   const handler = ({ text }: Message) => void received.push(text);
   const server = await serve({ listen: 'tcp://127.0.0.1:0', framing, handler });

@@ -1,4 +1,5 @@
 /** What could reach a peer as something else than was sent, case by case. */
+
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../../src/errors.ts';
 import { headers } from '../../../src/framing/counted/headers.ts';
@@ -11,13 +12,17 @@ import { until } from '../../../src/framing/grouped/until.ts';
 import { type Batch, Message } from '../../../src/framing/message.ts';
 import { defineFraming } from '../../../src/framing/own/define.ts';
 import type { Protocol } from '../../../src/framing/protocol.ts';
+import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import type { Handler } from '../../../src/session/handler.ts';
 import { meet } from '../../client/host.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
 
 /** The messages that a server receives from these bytes. */
-async function messagesIn(options: { framing?: Framing; protocol?: string }, ...inputs: string[]): Promise<Message[]> {
+async function messagesIn(
+  options: { framing?: Framing; protocol?: ProtocolName },
+  ...inputs: string[]
+): Promise<Message[]> {
   const messages: Message[] = [];
   const { peer } = await serveOneClient({ ...options, handler: (message) => void messages.push(message) });
   for (const input of inputs) await peer.says(Buffer.from(input, 'latin1'));

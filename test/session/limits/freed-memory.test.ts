@@ -34,7 +34,7 @@ it.each<[string, (peer: Peer, harness: Harness) => unknown]>([
   ['a handler aborts it', (_, { server }) => [...server.sessions].map((session) => session.abort())],
   ['its message becomes too long', (peer) => send(peer, long)],
 ])('when a session ends because %s', async (_, end) => {
-  for (const framing of ['lines', length()]) {
+  for (const framing of ['lines', length()] as const) {
     const harness = await Harness.open({ ...options, framing });
     const peer = await harness.connect();
     if (framing !== 'lines') await send(peer, Buffer.of(0, 0xf0, 0, 0));

@@ -1,8 +1,11 @@
 /** The handler that `yodel serve` runs, as its flags configure it. */
+
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Encoding } from '../../../framing/framing.ts';
+import type { FramingText } from '../../../framing/notation.ts';
 import type { Protocol } from '../../../framing/protocol.ts';
+import type { ProtocolName } from '../../../framing/protocols/protocols.ts';
 import { resolveWire, wireText } from '../../../framing/wire.ts';
 import type { ExecOptions } from '../../../handlers/exec/settings.ts';
 import type { Faults } from '../../../handlers/faults/fault-set.ts';
@@ -130,11 +133,11 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
 
 /** The framings of the command or server behind the handler. */
 function upstreamWire(flags: ServeSettings['flags']): Pick<ExecOptions, 'framing' | 'replyFraming' | 'protocol'> {
-  const text = (name: string) => flags[name] as string | undefined;
+  // Their texts are checked by the handlers.
   return {
-    framing: text('upstreamFraming'),
-    replyFraming: text('upstreamReplyFraming'),
-    protocol: text('upstreamProtocol'),
+    framing: flags.upstreamFraming as FramingText | undefined,
+    replyFraming: flags.upstreamReplyFraming as FramingText | undefined,
+    protocol: flags.upstreamProtocol as ProtocolName | undefined,
   };
 }
 
