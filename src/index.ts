@@ -61,6 +61,8 @@ export { invalidFrame } from './framing/scanning.ts';
 export type { ProtocolDefinition, WireOptions } from './framing/wire.ts';
 export { chargen } from './handlers/chargen.ts';
 export { type ChatOptions, chat } from './handlers/chat.ts';
+export type { MessageMiddleware, Middleware, MiddlewareObject, Next } from './handlers/compose/middleware.ts';
+export { compose } from './handlers/compose.ts';
 export { discard } from './handlers/discard.ts';
 export { echo } from './handlers/echo.ts';
 export type { ExecOptions } from './handlers/exec/settings.ts';
@@ -69,7 +71,7 @@ export type { Fault, FaultAction, FaultCondition, FaultDirection, FaultKind } fr
 export { type ActiveFault, type AppliedFault, Faults, type FaultsOptions } from './handlers/faults/fault-set.ts';
 export { formatFault } from './handlers/faults/format.ts';
 export { parseFault } from './handlers/faults/parse.ts';
-export { withFaults } from './handlers/faults.ts';
+export { faults, withFaults } from './handlers/faults.ts';
 export { type ProxyObserver, type ProxyOptions, type ProxySide, proxy } from './handlers/proxy.ts';
 export { time } from './handlers/time.ts';
 export type {
@@ -91,6 +93,7 @@ export type { RequestOptions } from './requests/request-options.ts';
 export type { Bus } from './rooms/bus.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';
+export { ForwardedSession } from './session/forwarded-session.ts';
 export type { Handler, HandlerCallbacks, HandlerObject, MessageHandler } from './session/handler.ts';
 export type {
   HistoryOptions,

@@ -6,89 +6,90 @@
  * sessions; the only exceptions are conditions of time.
  */
 
-import { type Clock, realClock } from '../clock.ts';
-import type { AnyCodec, MaybeCodec } from '../codec/codec.ts';
+import { realClock } from '../clock.ts';
+import type { MaybeCodec } from '../codec/codec.ts';
 import type { Reply } from '../codec/reply.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import {
-  type Handler,
-  type HandlerCallbacks,
-  type HandlerObject,
-  resolveHandler,
-  withCodec,
-} from '../session/handler.ts';
-import type { Session } from '../session/public-session.ts';
+import type { Handler, HandlerObject } from '../session/handler.ts';
+import type { AnySession, Session } from '../session/public-session.ts';
+import { type MiddlewareObject, madeFor } from './compose/middleware.ts';
+import { compose } from './compose.ts';
 import type { Fault } from './faults/fault.ts';
 import { Faults, type FaultsOptions } from './faults/fault-set.ts';
-import { FaultySession } from './faults/session.ts';
+import { FaultySession, type TakeRequest } from './faults/session.ts';
 import { writesShapes } from './faults/shape.ts';
 
 /**
- * Wraps a handler, and applies faults to what it receives and sends.
+ * Middleware that applies faults to what the rest of the chain receives and sends. With a codec, it must be the first of its chain:
+ * faults apply to messages.
  *
  * ```ts
- * withFaults(proxy(6379), ['request /QUIT/ reset', '10% latency 50ms±20ms'], { seed: 7 });
+ * compose(faults(['request /QUIT/ reset', '10% latency 50ms±20ms'], { seed: 7 }), proxy(6379));
  * ```
  *
- * @param faults in the notation or as objects; or a {@link Faults}, to change them while the handler runs
+ * @param given in the notation or as objects; or a {@link Faults}, to change them while the handler runs
  * @param options of the faults, unless they are a `Faults`
- * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`
+ * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function withFaults<Data = unknown, C extends MaybeCodec = undefined>(
-  handler: Handler<Data, C>,
-  faults: Faults | readonly (Fault | string)[],
+export function faults(
+  given: Faults | readonly (Fault | string)[],
   options: FaultsOptions = {},
-): HandlerObject<Data, C> {
+  // biome-ignore lint/suspicious/noExplicitAny: for sessions with any data and any codec
+): MiddlewareObject<any, any> {
   const { clock = realClock, ...rest } = options;
-  const set = faults instanceof Faults ? faults : new Faults(faults, rest);
-  // It has `message` or `batch`, as the handler inside.
-  return faulty(resolveHandler(handler), set, clock, undefined) as HandlerObject<Data, C>;
+  const set = given instanceof Faults ? given : new Faults(given, rest);
+  return {
+    [madeFor]: (inner, codec) => {
+      const isExact = inner.forwarding !== undefined;
+      const settings = { clock, codec, isExact, writesShapes: writesShapes in inner };
+      return middlewareFor(inner, (session) => new FaultySession(session, set, settings));
+    },
+  };
 }
 
-/** @param codec encodes what the handler sends by itself */
-function faulty(inner: HandlerObject, set: Faults, clock: Clock, codec: AnyCodec | undefined): HandlerCallbacks {
-  const take = (content: Message | Batch, session: FaultySession): Reply | Promise<Reply> =>
-    inner.message ? inner.message(content as Message, session) : inner.batch?.(content as Batch, session);
-  const settings = {
-    clock,
-    take,
-    codec,
-    isExact: inner.forwarding !== undefined,
-    writesShapes: (inner as { [writesShapes]?: boolean })[writesShapes] === true,
-  };
-  const sessions = new WeakMap<Session, FaultySession>();
-  const of = (session: Session) => sessions.get(session) as FaultySession;
+/** The same as `compose(faults(given, options), handler)`. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER` */
+export function withFaults<Data = unknown, C extends MaybeCodec = undefined>(
+  handler: Handler<Data, C>,
+  given: Faults | readonly (Fault | string)[],
+  options: FaultsOptions = {},
+): HandlerObject<Data, C> {
+  return compose(faults(given, options), handler);
+}
+
+function middlewareFor(inner: HandlerObject, sessionFor: (session: Session) => FaultySession): MiddlewareObject {
+  const sessions = new WeakMap<AnySession, FaultySession>();
+  const of = (session: AnySession) => sessions.get(session) as FaultySession;
   return {
-    // Faults match and change the bytes of messages, and the handler inside gets values.
-    [withCodec]: (toMessages, codec) => faulty(toMessages(inner), set, clock, codec) as HandlerObject,
-    ...(inner.forwarding && { forwarding: inner.forwarding }),
-    ...(inner.startsTls && { startsTls: true }),
     // What delays a message is the fault, and not the handler.
     limitsItself: true,
-    ...(inner.awaitsClose && { awaitsClose: true }),
-    ...(inner.descriptors && { descriptors: inner.descriptors }),
-    ...(inner.upstream && { upstream: inner.upstream }),
-    ...(inner.start && { start: inner.start.bind(inner) }),
-    ...(inner.stop && { stop: inner.stop.bind(inner) }),
-    open(session) {
-      const inside = new FaultySession(session, set, settings);
+    open(session, next) {
+      const inside = sessionFor(session);
       sessions.set(session, inside);
-      return inside.handle(() => inner.open?.(inside));
+      return inside.handle(() => next(inside));
     },
-    ...(inner.message && { message: (message: Message, session: Session) => of(session).receive(message) }),
-    ...(inner.batch && { batch: (batch: Batch, session: Session) => of(session).receive(batch) }),
+    ...(inner.message && {
+      message: (
+        message: Message,
+        session: Session,
+        next: (message?: Message, session?: AnySession) => Reply | Promise<Reply>,
+      ) => of(session).receive(message, next as TakeRequest),
+    }),
+    ...(inner.batch && {
+      batch: (batch: Batch, session: Session, next: (batch?: Batch, session?: AnySession) => Reply | Promise<Reply>) =>
+        of(session).receive(batch, next as TakeRequest),
+    }),
     ...callbacksOfRooms(inner, of),
-    async end(session) {
+    async end(session, next) {
       const faulty = of(session);
       await faulty.requestsEnded();
-      const last = await faulty.handle(() => inner.end?.(faulty));
+      const last = await faulty.handle(() => next(faulty));
       await faulty.repliesEnded();
       return last;
     },
-    async close(session, error) {
+    async close(session, _error, next) {
       const faulty = of(session);
       faulty.stop();
-      const closed = inner.close?.(faulty, error);
+      const closed = next(faulty);
       if (faulty.thrown) throw faulty.thrown.error;
       await closed;
     },
@@ -96,21 +97,21 @@ function faulty(inner: HandlerObject, set: Faults, clock: Clock, codec: AnyCodec
 }
 
 /** What rooms call. What they send to their members has no faults. */
-function callbacksOfRooms(inner: HandlerCallbacks, of: (session: Session) => FaultySession): HandlerCallbacks {
-  const { missed, taken, authorize } = inner;
+function callbacksOfRooms(inner: HandlerObject, of: (session: AnySession) => FaultySession): MiddlewareObject {
   return {
-    ...(missed && {
-      missed(session, room, messages) {
-        const reply = missed.call(inner, of(session), room, messages);
-        void of(session).handle(() => reply, undefined, true);
+    ...(inner.missed && {
+      missed(session, _room, _messages, next) {
+        const faulty = of(session);
+        const reply = next(faulty);
+        void faulty.handle(() => reply, undefined, true);
       },
     }),
-    ...(taken && {
-      taken(session, room) {
-        const reply = taken.call(inner, of(session), room);
-        void of(session).handle(() => reply, undefined, true);
+    ...(inner.taken && {
+      taken(session, _room, next) {
+        const faulty = of(session);
+        const reply = next(faulty);
+        void faulty.handle(() => reply, undefined, true);
       },
     }),
-    ...(authorize && { authorize: authorize.bind(inner) }),
   };
 }

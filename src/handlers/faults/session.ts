@@ -8,12 +8,12 @@ import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { ownCopy } from '../../framing/slices.ts';
+import { ForwardedSession } from '../../session/forwarded-session.ts';
 import { isPromise } from '../../session/handler.ts';
 import type { Session } from '../../session/public-session.ts';
 import { bytesOf, type Content, payloadOf, withoutCodec } from './content.ts';
 import { flipBits } from './corruption.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
-import { ForwardedSession } from './forwarded-session.ts';
 import { Link, type LinkEnds } from './link.ts';
 import { type Shape, shapeOfRequest } from './shape.ts';
 import {
@@ -42,7 +42,6 @@ export type TakeRequest = (content: Message | Batch, session: FaultySession) => 
 /** What a session with faults knows of its handler. */
 export interface FaultySessionOptions {
   readonly clock: Clock;
-  readonly take: TakeRequest;
   /** Encodes what the handler sends by itself. Undefined: it sends messages. */
   readonly codec: AnyCodec | undefined;
   /** Whether the handler's frames are sent exactly as they are, with the bytes between them. */
@@ -52,7 +51,7 @@ export interface FaultySessionOptions {
 }
 
 /** A session whose input and output have faults. */
-export class FaultySession extends ForwardedSession implements Session {
+export class FaultySession extends ForwardedSession {
   /** The shape of the request that the handler is being called with. See {@link shapeOfRequest}. */
   [shapeOfRequest]: Shape | undefined;
   /** What the handler threw for a request that it received late, when the session's own call had ended. */
@@ -60,8 +59,9 @@ export class FaultySession extends ForwardedSession implements Session {
   readonly requests: Link;
   readonly #replies: Link;
   readonly #faults: Faults;
-  readonly #take: TakeRequest;
   readonly #codec: AnyCodec | undefined;
+  /** Where requests go that have passed their faults: the last call's `next`. */
+  #take: TakeRequest | undefined;
   readonly #isExact: boolean;
   readonly #writesShapes: boolean;
   /** Bytes that the handler buffers itself. */
@@ -77,7 +77,6 @@ export class FaultySession extends ForwardedSession implements Session {
     super(session);
     this.#faults = faults;
     const { clock } = options;
-    this.#take = options.take;
     this.#codec = options.codec;
     this.#isExact = options.isExact;
     this.#writesShapes = options.writesShapes;
@@ -86,11 +85,11 @@ export class FaultySession extends ForwardedSession implements Session {
     this.#replies = new Link({ ...stream, direction: 'reply' }, faults, clock, this.#endsOfReplies());
   }
 
-  get ended(): boolean {
+  override get ended(): boolean {
     return this.inner.ended || this.#outputEnded || this.#isClosing || this.#replies.isStopped;
   }
 
-  send(value: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
+  override send(value: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
     if (this.ended) return false;
     const message = this.#encoded(value);
     if (message instanceof YodelError) return message;
@@ -106,7 +105,7 @@ export class FaultySession extends ForwardedSession implements Session {
     return this.#frameOf({ content: this.#codec ? encodeValue(this.#codec, value) : value, to, written: undefined });
   }
 
-  write(bytes: Uint8Array, messages = 0): boolean {
+  override write(bytes: Uint8Array, messages = 0): boolean {
     if (this.ended) return false;
     if (this.#replies.isPassive) {
       this.#replies.skip(1, bytes.length);
@@ -116,29 +115,29 @@ export class FaultySession extends ForwardedSession implements Session {
     return this.#sendReplies();
   }
 
-  reportBuffered(bytes: number): void {
+  override reportBuffered(bytes: number): void {
     this.#handlerBytes = bytes;
     this.#reportBuffered();
   }
 
-  async drained(): Promise<void> {
+  override async drained(): Promise<void> {
     await this.#replies.room();
     await this.inner.drained();
   }
 
-  end(): void {
+  override end(): void {
     if (this.#outputEnded) return;
     this.#outputEnded = true;
     this.#finishWhenDone(() => this.inner.end());
   }
 
-  close(error?: YodelError): void {
+  override close(error?: YodelError): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#finishWhenDone(() => this.inner.close(error));
   }
 
-  abort(error?: YodelError): void {
+  override abort(error?: YodelError): void {
     this.stop();
     this.inner.abort(error);
   }
@@ -165,8 +164,9 @@ export class FaultySession extends ForwardedSession implements Session {
     }
   }
 
-  /** Takes messages of the peer. The promise, if any, resolves when more may come. */
-  receive(received: Message | Batch): Reply | Promise<Reply> {
+  /** Takes messages of the peer, for the handler. The promise, if any, resolves when more may come. */
+  receive(received: Message | Batch, take: TakeRequest): Reply | Promise<Reply> {
+    this.#take = take;
     if (this.#isClosing || this.#replies.isStopped) return undefined;
     const { requests } = this;
     if (requests.isPassive) {
@@ -205,7 +205,7 @@ export class FaultySession extends ForwardedSession implements Session {
   }
 
   #handleRequest(content: Message | Batch, isLate: boolean): Reply | Promise<Reply> {
-    return this.handle(() => this.#take(content, this), isMessage(content) ? content : undefined, isLate);
+    return this.handle(() => this.#take?.(content, this), isMessage(content) ? content : undefined, isLate);
   }
 
   #endsOfRequests(): LinkEnds {

@@ -1,0 +1,77 @@
+/** Middleware and a handler, as one handler. */
+import type { MaybeCodec } from '../codec/codec.ts';
+import { YodelError } from '../errors.ts';
+import { type Handler, type HandlerObject, nameHandler, nameOfHandler, resolveHandler } from '../session/handler.ts';
+import { hintFor } from '../suggestion.ts';
+import { join } from './compose/chain.ts';
+import { type Middleware, type MiddlewareObject, madeFor } from './compose/middleware.ts';
+
+/** As `NoInfer`, which gives functions in its place no types either. */
+type Known<Type> = [Type][Type extends unknown ? 0 : never];
+
+/**
+ * Joins middleware and a handler to one handler. The first middleware is called first; what each passes on by `next` goes to the
+ * one after it, and at last to the handler.
+ *
+ * ```ts
+ * const timed: Middleware = async (message, session, next) => {
+ *   const began = performance.now();
+ *   const reply = await next();
+ *   console.log(session.id, performance.now() - began);
+ *   return reply;
+ * };
+ * await serve({ handler: compose(timed, (message) => message.text.toUpperCase()) });
+ * ```
+ *
+ * The chain is built once, and without middleware it is the handler itself. What a middleware throws is as if the handler had thrown
+ * it; it goes through the middleware before it, which may catch it. `forwarding` and `upstream` are the handler's, `descriptors` add
+ * up, and `startsTls`, `awaitsClose` and `limitsItself` are true if they are in any part.
+ *
+ * @throws YodelError `YODEL_INVALID_HANDLER`
+ */
+export function compose<Data = unknown, C extends MaybeCodec = undefined>(
+  ...parts: readonly [...middleware: Middleware<Known<Data>, Known<C>>[], handler: Handler<Data, C>]
+): HandlerObject<Data, C>;
+/** The same, where the middleware says what data and which codec sessions have, and the handler does not. */
+export function compose<Data = unknown, C extends MaybeCodec = undefined>(
+  ...parts: readonly [...middleware: Middleware<Data, C>[], handler: Handler<Data, C>]
+): HandlerObject<Data, C>;
+export function compose(...parts: readonly unknown[]): HandlerObject {
+  const last = parts.at(-1);
+  if (typeof last === 'function' && last.length > 2) {
+    throw invalid(`compose() ends with a handler, and its last argument takes "next": ${last.name || 'a function'}`);
+  }
+  const handler = resolveHandler(last);
+  const middlewares = parts.slice(0, -1).map(resolveMiddleware);
+  const composed = middlewares.reduceRight<HandlerObject>((inner, middleware) => join(middleware, inner), handler);
+  const names = [...middlewares, handler].map(nameOfHandler).filter((name) => name !== undefined && name !== '');
+  return composed === handler || names.length === 0 ? composed : nameHandler(composed, names.join(' > '));
+}
+
+/** The object form of a middleware. @throws YodelError `YODEL_INVALID_HANDLER` */
+function resolveMiddleware(given: unknown, index: number): MiddlewareObject {
+  if (typeof given === 'function') return nameHandler({ message: given as never }, given.name);
+  const where = `argument ${index + 1} of compose()`;
+  if (typeof given !== 'object' || given === null) throw invalid(`${where} is no middleware. ${expectedForm}`);
+  const callbacks = given as Record<string, unknown>;
+  const unknown = Object.keys(given).find(
+    (name) => typeof callbacks[name] === 'function' && !callbackNames.includes(name),
+  );
+  if (unknown !== undefined) throw invalid(`${where} has "${unknown}". ${hintFor(unknown, callbackNames)}`);
+  const found = callbackNames.filter((name) => callbacks[name] !== undefined);
+  const wrong = found.find((name) => typeof callbacks[name] !== 'function');
+  if (wrong !== undefined) throw invalid(`the "${wrong}" of ${where} is not a function`);
+  if (found.length === 0 && !(madeFor in given)) throw invalid(`${where} has no callback. ${expectedForm}`);
+  return given;
+}
+
+function invalid(text: string): YodelError {
+  return new YodelError('YODEL_INVALID_HANDLER', text);
+}
+
+const callbackNames = [
+  ...['open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize', 'stored'],
+  ...['start', 'stop'],
+];
+const expectedForm =
+  'Middleware is a function (message, session, next) => reply, or an object with the callbacks of a handler, each with next as its last parameter';
