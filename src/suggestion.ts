@@ -15,7 +15,7 @@ export function nearestWord(word: string, words: readonly string[]): string | un
 }
 
 /** The Levenshtein distance, computed row by row (R. Wagner and M. Fischer, 1974). Two letters in the wrong order count a little less than one wrong letter. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i++) {

@@ -2,8 +2,9 @@
 import type { Address } from '../address.ts';
 import type { AnyCodec, MaybeCodec, Received, ReplyOf } from '../codec/codec.ts';
 import type { Reply } from '../codec/reply.ts';
-import { YodelError } from '../errors.ts';
+import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import { checkHandlerFunction, checkHandlerObject } from './handler-checks.ts';
 import type { RoomAction, StoredMessage } from './joining.ts';
 import type { Session, SessionServer } from './public-session.ts';
 
@@ -144,20 +145,11 @@ export type Handler<Data = unknown, C extends MaybeCodec = undefined> =
  * @throws YodelError `YODEL_INVALID_HANDLER`
  */
 export function resolveHandler(handler: unknown): HandlerObject {
-  if (typeof handler === 'function') return nameHandler({ message: handler as MessageHandler }, handler.name);
-  const invalid = (reason: string) => new YodelError('YODEL_INVALID_HANDLER', `${reason}. ${expectedForm}`);
-  if (typeof handler !== 'object' || handler === null) throw invalid('this is not a handler');
-  const callbacks = handler as Record<string, unknown>;
-  const { forwarding } = callbacks;
-  if (forwarding !== undefined && forwarding !== 'frames' && forwarding !== 'transparent')
-    throw invalid('the handler\'s "forwarding" is neither "frames" nor "transparent"');
-  if (callbacks.descriptors !== undefined && !isCount(callbacks.descriptors))
-    throw invalid('the handler\'s "descriptors" is not a whole number from 0');
-  const given = callbackNames.filter((name) => callbacks[name] !== undefined);
-  if (given.length === 0) throw invalid('the handler has no callback');
-  const wrong = given.find((name) => typeof callbacks[name] !== 'function');
-  if (wrong !== undefined) throw invalid(`the handler's "${wrong}" is not a function`);
-  if (callbacks.message && callbacks.batch) throw invalid('the handler has both "message" and "batch"');
+  if (typeof handler === 'function') {
+    checkHandlerFunction(handler);
+    return nameHandler({ message: handler as MessageHandler }, handler.name);
+  }
+  checkHandlerObject(handler);
   return handler as HandlerObject;
 }
 
@@ -178,11 +170,3 @@ export function nameOfHandler(handler: object): string | undefined {
 export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-const callbackNames = ['start', 'stop', 'open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize'];
-const expectedForm =
-  'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { YodelError } from '../../src/errors.ts';
-import { type HandlerCallbacks, type HandlerObject, resolveHandler } from '../../src/session/handler.ts';
+import type { YodelError } from '../../src/errors.ts';
+import type { HandlerCallbacks, HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
 import { settled } from '../support/fake-clock.ts';
 import { Harness, serveOneClient } from './harness.ts';
@@ -150,27 +150,5 @@ describe('close', () => {
     await peer.ends();
     expect(sent).toEqual([false]);
     expect(peer.text).toBe('');
-  });
-});
-
-describe('something that is not a handler is refused', () => {
-  it.each([
-    ['nothing', undefined, 'this is not a handler'],
-    ['text', 'echo', 'this is not a handler'],
-    ['null', null, 'this is not a handler'],
-    ['an object without callbacks', { onMessage: () => undefined }, 'the handler has no callback'],
-    ['a callback that is not a function', { message: 'echo' }, 'the handler\'s "message" is not a function'],
-    [
-      'both message and batch',
-      { message: () => undefined, batch: () => undefined },
-      'the handler has both "message" and "batch"',
-    ],
-  ])('%s', (_, handler, expectedReason) => {
-    const refusal = () => resolveHandler(handler);
-    expect(refusal).toThrow(YodelError);
-    expect(refusal).toThrow(
-      `${expectedReason}. A handler is a function (message, session) => reply, or an object with`,
-    );
-    expect(refusal).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_HANDLER' }));
   });
 });
