@@ -27,7 +27,7 @@ describe.each(rows)('$name in $table', ({ table, name, spec }) => {
   });
 
   it('is described in the source as in its summary', () => {
-    const source = sourceOf('src/options.ts') + sourceOf('src/client-options.ts');
+    const source = ['options', 'session-options', 'client-options'].map((name) => sourceOf(`src/${name}.ts`)).join('');
     const body = source.slice(source.indexOf(`export const ${table} = {`));
     const comment = new RegExp(`\\n {2}/\\*\\* (.*) \\*/\\n {2}${name}: \\{`).exec(body)?.[1];
     expect(comment).toBe(spec.summary);

@@ -115,6 +115,8 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
 
   return {
     ...(authorize && { authorize }),
+    // A client speaks in the room that it has joined before.
+    sequential: true,
     open: begin,
     message({ text }, session) {
       // A session that was here before this handler.

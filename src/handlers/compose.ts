@@ -24,8 +24,8 @@ type Known<Type> = [Type][Type extends unknown ? 0 : never];
  * ```
  *
  * The chain is built once, and without middleware it is the handler itself. What a middleware throws is as if the handler had thrown
- * it; it goes through the middleware before it, which may catch it. `forwarding` and `upstream` are the handler's, `descriptors` add
- * up, and `startsTls`, `awaitsClose` and `limitsItself` are true if they are in any part.
+ * it; it goes through the middleware before it, which may catch it. `forwarding` and `upstream` are the handler's, `descriptors` and
+ * `descriptorsPerCall` add up, and `startsTls`, `awaitsClose`, `limitsItself` and `sequential` are true if they are in any part.
  *
  * @throws YodelError `YODEL_INVALID_HANDLER`
  */

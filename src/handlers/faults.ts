@@ -62,6 +62,8 @@ function middlewareFor(inner: HandlerObject, sessionFor: (session: Session) => F
   return {
     // What delays a message is the fault, and not the handler.
     limitsItself: true,
+    // Messages pass through the faults in order.
+    sequential: true,
     open(session, next) {
       const inside = sessionFor(session);
       sessions.set(session, inside);

@@ -5,6 +5,7 @@ import { systemError, YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import { LinkedSet } from '../linked-set.ts';
 import type { ServerLimits } from '../options.ts';
+import { concurrencyOf } from '../session/calls/concurrency.ts';
 import type { CloseHandler } from '../session/lifecycle.ts';
 import { ServerSession } from '../session/session.ts';
 import type { SessionSettings } from '../session/settings.ts';
@@ -79,8 +80,9 @@ export class Acceptor {
     this.#refusals.codec = session.codec;
   }
 
-  #capacityFor({ maxConnections }: ServerLimits, { handler }: SessionSettings): Capacity {
-    return capacityFor(maxConnections, this.#descriptors, handler.descriptors);
+  #capacityFor({ maxConnections }: ServerLimits, session: SessionSettings): Capacity {
+    const { descriptors = 0, descriptorsPerCall = 0 } = session.handler;
+    return capacityFor(maxConnections, this.#descriptors, descriptors + descriptorsPerCall * concurrencyOf(session));
   }
 
   /** Serves a new connection, or refuses it. */

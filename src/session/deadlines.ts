@@ -8,7 +8,9 @@
  * | linger   | FIN was sent, or the peer last read something          | ending, and no output is pending           | the connection is released  |
  * | message  | the first byte of the unfinished message               | open, reading, and a message is unfinished | error reply, then close     |
  * | idle     | something was last received, sent, or read by the peer | open, reading, and nothing is pending      | error reply, then close     |
- * | handler  | its call, or the session last sent something           | the handler is awaited, and no output is pending | error reply, then close |
+ * | handler  | its call, or the session last sent something (1)       | the handler is awaited, and no output is pending | error reply, then close |
+ *
+ * (1) With `concurrency`, only the oldest call counts: what is sent may belong to another one.
  *
  * Output that is pending waits for the peer: a handler that awaits `drained()` is limited by the drain deadline.
  *
@@ -172,8 +174,8 @@ export class Deadlines extends DeadlineTimer {
       due = this.#activeAt + idleTimeout;
       this.#next = 'idle';
     }
-    if (this.#handlerTimeout > 0 && unsent === 0 && this.#runner.isWaiting && !this.#lifecycle.isOver) {
-      const waitsFrom = Math.max(this.#progressAt, this.#readAt);
+    if (this.#handlerTimeout > 0 && unsent === 0 && this.#runner.isBusy && !this.#lifecycle.isOver) {
+      const waitsFrom = Math.max(this.#runner.oldestCall ?? this.#progressAt, this.#readAt);
       if (waitsFrom + this.#handlerTimeout < due) {
         due = waitsFrom + this.#handlerTimeout;
         this.#next = 'handler';

@@ -27,8 +27,9 @@ export function checkHandlerObject(handler: unknown): asserts handler is object 
   const { forwarding } = callbacks;
   if (forwarding !== undefined && forwarding !== 'frames' && forwarding !== 'transparent')
     throw invalid('the handler\'s "forwarding" is neither "frames" nor "transparent"');
-  if (callbacks.descriptors !== undefined && !isCount(callbacks.descriptors))
-    throw invalid('the handler\'s "descriptors" is not a whole number from 0');
+  for (const name of ['descriptors', 'descriptorsPerCall'])
+    if (callbacks[name] !== undefined && !isCount(callbacks[name]))
+      throw invalid(`the handler's "${name}" is not a whole number from 0`);
   refuseMisspelt(callbacks);
   const given = callbackNames.filter((name) => callbacks[name] !== undefined);
   if (given.length === 0) throw invalid('the handler has no callback');

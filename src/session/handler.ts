@@ -38,6 +38,11 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
    * to another server. The number of connections that fit into the process's limit depends on it. Default: 0.
    */
   readonly descriptors?: number | undefined;
+  /**
+   * How many descriptors each call of `message` takes at most while it is pending, such as for a child process. A session takes
+   * that many for each call that `concurrency` allows. Default: 0.
+   */
+  readonly descriptorsPerCall?: number | undefined;
   /** Whether sessions may go on over TLS later, with {@link Session.startTls}. Default: no. */
   readonly startsTls?: boolean | undefined;
   /**
@@ -66,6 +71,11 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
    */
   readonly stop?: ((server: SessionServer<Data, C>) => void | Promise<void>) | undefined;
   /**
+   * Whether its messages are handled one after another, whatever `concurrency` says: for handlers in which a message depends on
+   * the one before it, such as a login. Default: no. Handlers with `startsTls` always handle one message at a time.
+   */
+  readonly sequential?: boolean | undefined;
+  /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.
    */
@@ -74,7 +84,7 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
   readonly message?: MessageHandler<Data, C> | undefined;
   /**
    * Called with all messages that one chunk completed, instead of `message`. This is the fastest form, because it does no work per
-   * message. The connection is open. The return value is sent; a promise is awaited first. The batch's bytes are borrowed
+   * message. One call at a time: `concurrency` does not apply. The connection is open. The return value is sent; a promise is awaited first. The batch's bytes are borrowed
    * until the handler returns, or until its promise settles: copy what you keep longer. Sending them, to any session, is
    * always safe. See {@link Batch.slices}.
    */

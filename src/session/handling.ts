@@ -73,6 +73,11 @@ export class Handling {
     return false;
   }
 
+  /** Whether there is space for another call of a handler that already works on something. */
+  hasSpaceFor(bytes: number): boolean {
+    return this.#hasSpace(this.#bytes, bytes);
+  }
+
   /** The session is over, so that nothing of it waits any more. */
   leave(session: DeferredSession): void {
     for (const waiting of this.#deferred) waiting.delete(session);
@@ -91,6 +96,17 @@ export class Handling {
     if (inFlight.isAbandoned) this.#abandonedBytes -= inFlight.bytes;
     inFlight.bytes = 0;
     this.#wake();
+  }
+
+  /** It works on so much now; 0: it is done. For several calls at a time, instead of {@link begin} and {@link end}. */
+  set(inFlight: InFlight, bytes: number): void {
+    // What was abandoned long ago counts no more.
+    if (inFlight.isAbandoned && inFlight.bytes === 0) return;
+    const by = bytes - inFlight.bytes;
+    inFlight.bytes = bytes;
+    this.#bytes += by;
+    if (inFlight.isAbandoned) this.#abandonedBytes += by;
+    if (by < 0 && this.#hasDeferred) this.#wake();
   }
 
   /** The session has ended and the handler has not. It may never do so: what it keeps counts only for so long. */

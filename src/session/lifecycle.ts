@@ -14,10 +14,11 @@ import { textForPeer } from '../error-for-peer.ts';
 import { isOwnError, isYodelError, systemError, YodelError } from '../errors.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
+import { handlerFailure } from './calls/failures.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
-import { handlerFailure, type Runner } from './runner.ts';
+import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** See the table above. */
@@ -171,9 +172,11 @@ export class Lifecycle {
     this.#session.leaveRooms(this.#error !== undefined);
     // A handler that is told what it has missed may close it.
     if (this.isOver) return;
+    // A reply that cannot be encoded fails only now, and ends the session with an error.
+    this.#session.flush();
+    if (this.isOver) return;
     this.state = 'ending';
     this.#dropInput();
-    this.#session.flush();
     this.#connection.end(this.#reason);
     this.#outbox.wakeWaiters();
     this.endedAt = this.#settings.clock.ran();
@@ -201,7 +204,7 @@ export class Lifecycle {
 
   /** The connection is closed. */
   connectionClosed(cause: Error | undefined): void {
-    const hasMore = this.#runner.isWaiting || this.#runner.hasMessages || !this.#inbound.isEmpty;
+    const hasMore = this.#runner.isBusy || this.#runner.hasMessages || !this.#inbound.isEmpty;
     // Both sides have ended normally, but messages that the peer sent earlier are not handled yet.
     if (!cause && this.#outputEnd !== false && this.state === 'finishing' && hasMore) this.#isGone = true;
     else this.#close(cause);
@@ -249,8 +252,18 @@ export class Lifecycle {
   }
 
   #sendError(error: YodelError): void {
+    this.#checkReplies();
     const isTransparent = this.#settings.handler.forwarding === 'transparent';
     if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(textForPeer(error), error.code);
+  }
+
+  /** Replies before an error that cannot be encoded are errors of their own. */
+  #checkReplies(): void {
+    try {
+      this.#outbox.encodeReplies();
+    } catch (thrown) {
+      this.handlerFailed(thrown);
+    }
   }
 
   /** Whether all output and the FIN are sent. */

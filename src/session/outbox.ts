@@ -200,6 +200,11 @@ export class Outbox {
     }
   }
 
+  /** Encodes the replies so far. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when one turns out not to be a message */
+  encodeReplies(): void {
+    this.#output.encodeTexts();
+  }
+
   /** Appends an error reply, if the framing can express one. @param text what the peer may know */
   sendError(text: string, code: YodelError['code']): void {
     sendError(this.#encoder, { text, code }, this.#settings.codec, (reply) =>
@@ -338,13 +343,11 @@ export class Outbox {
 
   /** Appends a message that may have come from anywhere. @param shape of the message that it answers */
   #appendMessage(message: Message, shape: Uint8Array | undefined): void {
-    if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message))) {
-      this.#place(message.kept());
-    } else {
-      const { bytes } = message;
-      if (this.#isText && message.kind !== 'text') refuseBinary(bytes);
-      this.append(bytes, shapeFor(this.#encoder, message, shape ?? this.#shape));
-    }
+    if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message)))
+      return this.#place(message.kept());
+    const { bytes } = message;
+    if (this.#isText && message.kind !== 'text') refuseBinary(bytes);
+    this.append(bytes, shapeFor(this.#encoder, message, shape ?? this.#shape));
   }
 
   /** Appends a message's frame as it is. */

@@ -3,6 +3,7 @@
 import type { DeadlineOwner } from '../deadline-timer.ts';
 import { openConversation } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
+import type { RunnableSession } from './calls/runnable-session.ts';
 import { Deadlines } from './deadlines.ts';
 import { Flow, type FlowingSession } from './flow.ts';
 import { Inbound } from './inbound.ts';
@@ -10,7 +11,7 @@ import type { WaitingSession } from './journaling.ts';
 import { type EndingSession, Lifecycle } from './lifecycle.ts';
 import { Outbox } from './outbox.ts';
 import type { Session } from './public-session.ts';
-import { type RunnableSession, Runner } from './runner.ts';
+import { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** The session, as its parts see it. */

@@ -1,29 +1,17 @@
 /** Calls a session's handler, and awaits it: one callback at a time. */
 
 import type { Reply } from '../codec/reply.ts';
-import { isOwnError, YodelError } from '../errors.ts';
+import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import type { ReceivedUpgrade } from '../transport/transport.ts';
+import { concurrencyOf } from './calls/concurrency.ts';
+import { ConcurrentCalls } from './calls/concurrent-calls.ts';
+import { isAbort, reportLate } from './calls/failures.ts';
+import type { RunnableSession } from './calls/runnable-session.ts';
 import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
-import type { Session } from './public-session.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver, nextTurn } from './time-slice.ts';
-
-/** The session, as its runner sees it: passed to the handler, and notified of results. */
-export interface RunnableSession extends Session {
-  readonly upgrade: ReceivedUpgrade | undefined;
-  /** A callback threw, or its reply cannot be sent: closes the session. */
-  handlerFailed(thrown: unknown): void;
-  /** Messages were handled: ends the session if it has served maxMessages. */
-  checkMessageLimit(): void;
-  /** The handler's pending promises are settled. */
-  handlerSettled(): void;
-  /** Writes the replies buffered so far. */
-  flush(): void;
-  turnSoon(): void;
-}
 
 /** How long it counts what a handler keeps after its session has ended, where there is no `handlerTimeout`. In milliseconds. */
 const abandonedMs = 30_000;
@@ -46,10 +34,13 @@ export class Runner {
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
   #handled: Batch | undefined;
   #isWaiting = false;
+  #awaitedPromises = 0;
   /** The callback whose promise is awaited. */
   #callback: keyof HandlerCallbacks = 'message';
   /** `end` was called. */
   #hasEnded = false;
+  /** The calls of `message`, where several may be made at a time. */
+  readonly #calls: ConcurrentCalls | undefined;
   /** Set once the session is closed, or the handler is abandoned. */
   #closed: { readonly error: YodelError | undefined } | undefined;
 
@@ -57,40 +48,55 @@ export class Runner {
     this.#session = session;
     this.#outbox = outbox;
     this.#settings = settings;
+    this.#calls = concurrencyOf(settings) > 1 ? new ConcurrentCalls(session, outbox, settings) : undefined;
   }
 
   /** Counts the promises of the handler that were awaited. */
-  awaited = 0;
+  get awaited(): number {
+    return this.#calls ? this.#awaitedPromises + this.#calls.awaited : this.#awaitedPromises;
+  }
 
-  /** Whether a promise of the handler is pending, so that nothing else can be handled. */
+  /** Whether promises of the handler are pending, so that nothing else can be handled now. */
   get isWaiting(): boolean {
-    return this.#isWaiting;
+    return this.#isWaiting || (this.#calls?.isFull ?? false);
+  }
+
+  /** Whether a promise of the handler is pending. */
+  get isBusy(): boolean {
+    return this.#isWaiting || (this.#calls?.isBusy ?? false);
+  }
+
+  /** When the oldest of several calls began, in the time of {@link Clock.ran}; undefined where there is only one at a time. */
+  get oldestCall(): number | undefined {
+    return this.#calls?.oldest;
   }
 
   /** Whether messages wait for {@link continue}. */
   get hasMessages(): boolean {
-    return this.#current !== undefined;
+    return this.#current !== undefined || (this.#calls?.hasMessages ?? false);
   }
 
   /** Whether the handler has nothing to do. */
   get isIdle(): boolean {
-    return !this.#isWaiting && this.#current === undefined;
+    return !this.isBusy && !this.hasMessages;
   }
 
   /** Bytes of the messages that wait for {@link continue}. */
   get bytes(): number {
-    return this.#current?.byteLength ?? 0;
+    return this.#current?.byteLength ?? this.#calls?.bytes ?? 0;
   }
 
   /** Bytes of memory that the messages keep which wait for {@link continue}. Those that are being handled count in `Handling`. */
   get memory(): number {
+    if (this.#calls) return this.#calls.memory;
     return this.#inUse && !this.#isWaiting ? this.#inUse.memory : 0;
   }
 
   /** The callback whose promise is awaited, for the log: `message() of reverse.mjs`. */
   get waitsFor(): string {
     const name = nameOfHandler(this.#settings.handler);
-    return `${String(this.#callback)}() of ${name === undefined || name === '' ? 'the handler' : name}`;
+    const callback = this.#isWaiting ? this.#callback : 'message';
+    return `${String(callback)}() of ${name === undefined || name === '' ? 'the handler' : name}`;
   }
 
   /** What `authorizeUpgrade` gave the session as its data, or what the option `data` creates for it. */
@@ -112,6 +118,7 @@ export class Runner {
 
   /** Passes a batch to a `batch` handler, or keeps its messages for {@link continue}. */
   handle(batch: Batch): void {
+    if (this.#calls) return this.#calls.handle(batch);
     const { handler } = this.#settings;
     if (handler.message) {
       this.#current = batch;
@@ -124,6 +131,7 @@ export class Runner {
 
   /** Handles the waiting messages one after another, until none is left or the handler or the peer makes them wait. */
   continue(): void {
+    if (this.#calls) return this.#calls.continue();
     const pending = this.#handleMessages();
     if (pending) void this.#await('message', pending, this.#awaited ? 1 : 0);
   }
@@ -148,7 +156,9 @@ export class Runner {
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#closed = { error };
     const { handler, running, limits, memoryLimit } = this.#settings;
-    if (this.#inFlight) memoryLimit.handling.abandon(this.#inFlight, limits.handlerTimeout || abandonedMs);
+    const keptMs = limits.handlerTimeout || abandonedMs;
+    if (this.#inFlight) memoryLimit.handling.abandon(this.#inFlight, keptMs);
+    this.#calls?.close(error, keptMs);
     running[0] = this.#session.id;
     try {
       const done = handler.close?.(this.#session, error);
@@ -188,12 +198,14 @@ export class Runner {
   /** The handler took too long: the session ends with `error`, and what the handler still does is ignored. */
   abandon(error: YodelError): void {
     this.#closed = { error };
+    this.#calls?.abandon(error);
   }
 
   /** Discards the waiting messages. */
   drop(): void {
     this.#current = undefined;
     if (!this.#isWaiting) this.#inUse = undefined;
+    this.#calls?.drop();
   }
 
   /** All replies so far were passed to the connection. @param isSent whether the operating system has taken them */
@@ -295,7 +307,7 @@ export class Runner {
     let answered = messages;
     let pending: Promise<Reply> | undefined = first;
     while (pending) {
-      this.awaited++;
+      this.#awaitedPromises++;
       // Earlier replies do not wait for a slow one.
       this.#session.turnSoon();
       try {
@@ -306,7 +318,7 @@ export class Runner {
       } catch (thrown) {
         if (this.#closed) {
           this.#endHandling();
-          return this.#failedAfterClose(thrown, this.#closed.error);
+          return isAbort(thrown, this.#closed.error) ? undefined : this.#failedLate(thrown);
         }
         this.#session.handlerFailed(thrown);
       }
@@ -347,22 +359,8 @@ export class Runner {
     telemetry.emit('handled', this.#session, messages, clock.now() - this.#calledAt);
   }
 
-  /** A handler that was waiting when the session closed may fail only because `signal` aborted what it waited for. */
-  #failedAfterClose(thrown: unknown, error: YodelError | undefined): void {
-    const isAbort = thrown instanceof Error && (thrown === error || thrown.name === 'AbortError');
-    if (!isAbort) this.#failedLate(thrown);
-  }
-
-  /** The session is closed and its end was reported: the failure can only be reported on its own. */
+  /** The session is closed and its end was reported. */
   #failedLate(thrown: unknown): void {
-    const { telemetry } = this.#settings;
-    const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
-    telemetry.countError(error);
-    telemetry.handlerFailed(this.#session, error);
+    reportLate(thrown, this.#session, this.#settings.telemetry);
   }
-}
-
-/** Hides the handler's internals from the peer: only `cause` has them. */
-export function handlerFailure(thrown: unknown): YodelError {
-  return new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause: thrown });
 }

@@ -165,7 +165,7 @@ export class Turns implements Receiver {
         else this.#handleFault(next);
       }
     }
-    if (lifecycle.state !== 'finishing' || runner.isWaiting || this.#hasMessages()) return;
+    if (lifecycle.state !== 'finishing' || runner.isBusy || this.#hasMessages()) return;
     if (lifecycle.isClosedByHandler || !runner.end()) lifecycle.end();
   }
 

@@ -23,6 +23,7 @@ const programs: Record<string, RegExp> = {
     /^in news - in news\nin news and sport\n2 it rains - it rains\nto everyone, in rooms or not - the sun shines - to everyone, in rooms or not\n$/,
   'start-stop.ts': /^opened\nnoted\nclosed\n$/,
   'own-errors.ts': /^ana wrote hello\nerror: you may not write here\nlog: APP_DENIED: bob may not write to #ops\n$/,
+  'concurrency.ts': /^ada: 36, grace: 85, nobody: unknown\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };
 

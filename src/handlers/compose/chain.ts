@@ -57,17 +57,22 @@ export function join(given: MiddlewareObject, inner: HandlerObject, codec?: AnyC
 
 function propertiesOf(middleware: MiddlewareObject, inner: HandlerObject): HandlerCallbacks {
   const { forwarding, upstream } = inner;
-  const descriptors = (middleware.descriptors ?? 0) + (inner.descriptors ?? 0);
-  const isEither = (name: 'startsTls' | 'awaitsClose' | 'limitsItself') =>
+  const sum = (name: 'descriptors' | 'descriptorsPerCall') => {
+    const total = (middleware[name] ?? 0) + (inner[name] ?? 0);
+    return total && { [name]: total };
+  };
+  const isEither = (name: 'startsTls' | 'awaitsClose' | 'limitsItself' | 'sequential') =>
     (middleware[name] || inner[name]) && { [name]: true };
   return {
     ...symbolsOf(inner),
     ...(forwarding && { forwarding }),
     ...(upstream && { upstream }),
-    ...(descriptors && { descriptors }),
+    ...sum('descriptors'),
+    ...sum('descriptorsPerCall'),
     ...isEither('startsTls'),
     ...isEither('awaitsClose'),
     ...isEither('limitsItself'),
+    ...isEither('sequential'),
   };
 }
 

@@ -36,7 +36,10 @@ export type MessageMiddleware<Data = unknown, C extends MaybeCodec = undefined> 
  * it works in every chain: a batch may then have one message only.
  */
 export interface MiddlewareObject<Data = unknown, C extends MaybeCodec = undefined>
-  extends Pick<HandlerCallbacks<Data, C>, 'descriptors' | 'startsTls' | 'awaitsClose' | 'limitsItself'> {
+  extends Pick<
+    HandlerCallbacks<Data, C>,
+    'descriptors' | 'descriptorsPerCall' | 'startsTls' | 'awaitsClose' | 'limitsItself' | 'sequential'
+  > {
   /** See {@link HandlerCallbacks.start}. What follows starts when `next()` is called. */
   readonly start?:
     | ((

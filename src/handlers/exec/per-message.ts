@@ -14,27 +14,80 @@ import { commandError, type ExecSettings, failureOf, reportStatus, startChild } 
 
 /** A handler that starts a child for each message, and replies with its output. */
 export function execPerMessage(settings: ExecSettings): HandlerObject {
-  const running = new WeakMap<Session, Child>();
+  const sessions = new WeakMap<Session, Children>();
+  const childrenOf = (session: Session): Children => {
+    const children = sessions.get(session) ?? new Children(session);
+    sessions.set(session, children);
+    return children;
+  };
   return {
     forwarding: 'frames',
     limitsItself: true,
     awaitsClose: true,
-    descriptors: childDescriptors,
+    descriptorsPerCall: childDescriptors,
     async message(message, session) {
-      // The reply was sent when the last child exited; something that it started may still be ending.
-      await running.get(session)?.end();
+      const children = childrenOf(session);
+      await children.ended();
       if (session.ended) return undefined;
       const output = new Tail(settings.maxOutput);
-      const report = () =>
-        session.reportBuffered(child.pendingInput + child.pendingOutput + Math.max(output.memory, output.length));
+      const bufferedBytes = () => child.pendingInput + child.pendingOutput + Math.max(output.memory, output.length);
+      const report = () => children.buffers(child, bufferedBytes());
       const child = startChild(settings, session, report);
-      running.set(session, child);
+      children.add(child);
       const reply = await replyFrom(message, { child, output, report }, session, settings);
-      session.reportBuffered(0);
+      children.replied(child);
       return reply;
     },
-    close: (session) => running.get(session)?.drop(),
+    close: (session) => sessions.get(session)?.drop(),
   };
+}
+
+/** The children of one session: as many as `concurrency` allows, and those that are still ending. */
+class Children {
+  readonly #session: Session;
+  /** What each of them buffers, in bytes. */
+  readonly #buffered = new Map<Child, number>();
+  /** Those that have exited, so that their replies could be sent. Something that they started may still be ending. */
+  readonly #replied = new Set<Child>();
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  add(child: Child): void {
+    this.#buffered.set(child, 0);
+  }
+
+  buffers(child: Child, bytes: number): void {
+    if (!this.#buffered.has(child)) return;
+    this.#buffered.set(child, bytes);
+    this.#report();
+  }
+
+  replied(child: Child): void {
+    this.#buffered.delete(child);
+    this.#replied.add(child);
+    this.#report();
+  }
+
+  /** Resolves when nothing is left of those that have replied. */
+  async ended(): Promise<void> {
+    for (const child of this.#replied) {
+      await child.end();
+      this.#replied.delete(child);
+    }
+  }
+
+  /** Ends all. */
+  async drop(): Promise<void> {
+    await Promise.all([...this.#buffered.keys(), ...this.#replied].map((child) => child.drop()));
+  }
+
+  #report(): void {
+    let bytes = 0;
+    for (const each of this.#buffered.values()) bytes += each;
+    this.#session.reportBuffered(bytes);
+  }
 }
 
 /** A child, what it has printed, and what says how much of both directions is buffered. */

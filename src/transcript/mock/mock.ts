@@ -52,6 +52,7 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
     ...(secured && { startsTls: true }),
     // A transcript has pauses, and a client may wait for another one.
     limitsItself: true,
+    sequential: true,
     open: (session) => runs.join(session),
     message: (message, session) => runs.of(session)?.received(session, message),
     end: (session) => runs.of(session)?.ended(session),

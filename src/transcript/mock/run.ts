@@ -169,6 +169,7 @@ export class Run {
     return {
       ...(this.#options.tls && { startsTls: true }),
       limitsItself: true,
+      sequential: true,
       open: (session) => this.#join(client, session),
       message: (message, session) => this.received(session, message),
       end: (session) => this.ended(session),

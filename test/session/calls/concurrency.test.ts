@@ -1,0 +1,409 @@
+import { describe, expect, it } from 'vitest';
+import type { Reply } from '../../../src/codec/reply.ts';
+import type { YodelError } from '../../../src/errors.ts';
+import type { Message } from '../../../src/framing/message.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { Harness, type HarnessOptions, serveOneClient } from '../harness.ts';
+
+/** A handler whose replies the test controls. */
+class Controlled {
+  /** The messages that it was called with. */
+  readonly seen: string[] = [];
+  readonly #pending = new Map<string, PromiseWithResolvers<Reply>>();
+  readonly message = (message: Message): Promise<Reply> => {
+    this.seen.push(message.text);
+    const reply = Promise.withResolvers<Reply>();
+    this.#pending.set(message.text, reply);
+    return reply.promise;
+  };
+
+  async replies(to: string, reply: Reply = `re: ${to}`): Promise<void> {
+    this.#pending.get(to)?.resolve(reply);
+    await settled();
+  }
+
+  async fails(to: string, error: unknown = new Error(to)): Promise<void> {
+    this.#pending.get(to)?.reject(error);
+    await settled();
+  }
+}
+
+async function controlled(options: HarnessOptions = {}) {
+  const handler = new Controlled();
+  const failures: unknown[] = [];
+  const served = await serveOneClient({
+    handler: { message: handler.message },
+    concurrency: 3,
+    telemetry: { handlerFailed: (_, { cause }) => failures.push(cause) },
+    ...options,
+  });
+  return { handler, failures, ...served };
+}
+
+describe('concurrency', () => {
+  it('calls the handler with as many messages at a time', async () => {
+    const { handler, peer } = await controlled();
+    await peer.says('a\nb\nc\nd\ne\n');
+    expect(handler.seen).toEqual(['a', 'b', 'c']);
+    await handler.replies('b');
+    expect(handler.seen).toEqual(['a', 'b', 'c', 'd']);
+    await handler.replies('a');
+    expect(handler.seen).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('counts messages of several chunks together', async () => {
+    const { handler, peer } = await controlled();
+    for (const text of ['a', 'b', 'c', 'd']) await peer.says(`${text}\n`);
+    expect(handler.seen).toEqual(['a', 'b', 'c']);
+    await handler.replies('c');
+    expect(handler.seen).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('is for each session: others have their own', async () => {
+    const handler = new Controlled();
+    const harness = await Harness.open({ handler: { message: handler.message }, concurrency: 2 });
+    const [one, two] = [await harness.connect(), await harness.connect()];
+    await one.says('a\nb\nc\n');
+    await two.says('x\ny\nz\n');
+    expect(handler.seen).toEqual(['a', 'b', 'x', 'y']);
+  });
+
+  it('does not apply to a batch handler: it gets one batch after another', async () => {
+    const seen: string[] = [];
+    const first = Promise.withResolvers<undefined>();
+    const { peer } = await serveOneClient({
+      concurrency: 8,
+      handler: {
+        batch(batch) {
+          seen.push([...batch].join());
+          return first.promise;
+        },
+      },
+    });
+    await peer.says('a\nb\n');
+    await peer.says('c\n');
+    expect(seen).toEqual(['a,b']);
+    first.resolve(undefined);
+    await settled();
+    expect(seen).toEqual(['a,b', 'c']);
+  });
+
+  it.each(['sequential', 'startsTls'] as const)('does not apply to a handler with %s', async (property) => {
+    const handler = new Controlled();
+    const { peer } = await controlled({ handler: { [property]: true, message: handler.message } });
+    await peer.says('a\nb\n');
+    expect(handler.seen).toEqual(['a']);
+  });
+
+  it('begins when open has settled', async () => {
+    const opened = Promise.withResolvers<string>();
+    const handler = new Controlled();
+    const { peer } = await controlled({ handler: { open: () => opened.promise, message: handler.message } });
+    await peer.says('a\nb\n');
+    expect(handler.seen).toEqual([]);
+    opened.resolve('hello');
+    await settled();
+    expect(handler.seen).toEqual(['a', 'b']);
+    expect(peer.text).toBe('hello\n');
+  });
+
+  it('lets messages stay as they are until they are answered, however many chunks follow', async () => {
+    const handler = new Controlled();
+    const messages: Message[] = [];
+    const { peer } = await controlled({
+      handler(message) {
+        messages.push(message);
+        return handler.message(message);
+      },
+    });
+    await peer.says('a\nb');
+    await peer.says('bb\n');
+    await peer.says('c\n');
+    await handler.replies('c', messages[2]);
+    await handler.replies('bbb', messages[1]);
+    await handler.replies('a', messages[0]);
+    expect(peer.text).toBe('a\nbbb\nc\n');
+  });
+});
+
+describe('replyOrder', () => {
+  it('received: replies wait for those of earlier messages', async () => {
+    const { handler, peer } = await controlled();
+    await peer.says('a\nb\nc\n');
+    await handler.replies('c');
+    await handler.replies('b');
+    expect(peer.text).toBe('');
+    await handler.replies('a');
+    expect(peer.text).toBe('re: a\nre: b\nre: c\n');
+  });
+
+  it('received: also replies that were ready at once', async () => {
+    const slow = Promise.withResolvers<Reply>();
+    const { peer } = await controlled({ handler: ({ text }) => (text === 'slow' ? slow.promise : text) });
+    await peer.says('a\nslow\nb\nc\nd\ne\nf\n');
+    expect(peer.text).toBe('a\n');
+    slow.resolve('slow');
+    await settled();
+    expect(peer.text).toBe('a\nslow\nb\nc\nd\ne\nf\n');
+  });
+
+  it('finished: replies are sent as the calls finish', async () => {
+    const { handler, peer } = await controlled({ replyOrder: 'finished' });
+    await peer.says('a\nb\nc\n');
+    await handler.replies('c');
+    expect(peer.text).toBe('re: c\n');
+    await handler.replies('a');
+    await handler.replies('b');
+    expect(peer.text).toBe('re: c\nre: a\nre: b\n');
+  });
+
+  it.each(['received', 'finished'] as const)('%s: each reply has the form of its own message', async (replyOrder) => {
+    const { handler, peer } = await controlled({ replyOrder });
+    await peer.says('a\r\nb\nc\r\n');
+    await handler.replies('a');
+    await handler.replies('b');
+    await handler.replies('c');
+    expect(peer.text).toBe('re: a\r\nre: b\nre: c\r\n');
+  });
+
+  it('received: a reply that waits may be changed by the handler, which sends what it was', async () => {
+    const { handler, peer } = await controlled();
+    await peer.says('a\nb\n');
+    const bytes = Buffer.from('one');
+    await handler.replies('b', [bytes]);
+    bytes.write('two');
+    await handler.replies('a');
+    expect(peer.text).toBe('re: a\none\n');
+  });
+
+  it('received: replies that wait count as pending, and are limited by highWaterMark', async () => {
+    const handler = new Controlled();
+    const { peer, harness } = await controlled({
+      highWaterMark: 1000,
+      handler: (message) => (message.text === 'slow' ? handler.message(message) : 'x'.repeat(100)),
+    });
+    const before = harness.server.pendingBytes;
+    await peer.says(`slow\n${'m\n'.repeat(100)}`);
+    // Five wait, with 228 bytes each and what their calls cost.
+    expect(harness.server.pendingBytes - before).toBeGreaterThan(5 * 228 + 6 * 512);
+    expect(harness.server.pendingBytes - before).toBeLessThan(8000);
+    expect(harness.session.queued).toBe(2 * 95);
+    await handler.replies('slow');
+    expect(peer.lines).toEqual(['re: slow', ...Array(100).fill('x'.repeat(100))]);
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+});
+
+describe('with several calls in flight', () => {
+  it('the end of the peer waits for all replies, and the callback end, too', async () => {
+    const handler = new Controlled();
+    let ends = 0;
+    const { peer } = await controlled({
+      handler: {
+        message: handler.message,
+        end() {
+          ends++;
+          return 'bye';
+        },
+      },
+    });
+    await peer.says('a\nb\nc\nd\n');
+    await peer.ends();
+    for (const text of ['c', 'b', 'd']) await handler.replies(text);
+    expect(ends).toBe(0);
+    expect(peer.ended).toBe(false);
+    await handler.replies('a');
+    expect(ends).toBe(1);
+    expect(peer.text).toBe('re: a\nre: b\nre: c\nre: d\nbye\n');
+    expect(peer.closed).toBe(true);
+  });
+
+  it('a server that closes answers every complete message', async () => {
+    const { handler, peer, harness } = await controlled();
+    await peer.says('a\nb\nc\nd\ne\n');
+    const closed = harness.server.close();
+    await settled();
+    for (const text of ['b', 'a', 'd', 'c', 'e']) await handler.replies(text);
+    await peer.ends();
+    await closed;
+    expect(peer.text).toBe('re: a\nre: b\nre: c\nre: d\nre: e\n');
+  });
+
+  it('session.close() drops the messages that wait, and answers those in flight', async () => {
+    const { handler, peer, session } = await controlled();
+    await peer.says('a\nb\nc\nd\n');
+    session.close();
+    await settled();
+    expect(peer.ended).toBe(false);
+    for (const text of ['c', 'b', 'a']) await handler.replies(text);
+    expect(peer.text).toBe('re: a\nre: b\nre: c\n');
+    expect(peer.ended).toBe(true);
+    expect(handler.seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('session.end() goes on with the messages, without replies', async () => {
+    const { handler, peer, session } = await controlled();
+    await peer.says('a\nb\nc\nd\n');
+    await handler.replies('b');
+    session.end();
+    await settled();
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    for (const text of ['c', 'a', 'd']) await handler.replies(text);
+    expect(handler.seen).toEqual(['a', 'b', 'c', 'd']);
+    expect(peer.text).toBe('');
+    expect(peer.closed).toBe(true);
+  });
+
+  it('session.abort() ignores what they return', async () => {
+    const { handler, peer, session, harness, failures } = await controlled();
+    await peer.says('a\nb\n');
+    await handler.replies('b');
+    session.abort();
+    await settled();
+    await handler.replies('a');
+    expect(peer.text).toBe('');
+    expect(harness.server.sessions.size).toBe(0);
+    expect(failures).toEqual([]);
+  });
+
+  it('maxMessages ends the session after the last reply', async () => {
+    const { handler, peer } = await controlled({ maxMessages: 2 });
+    await peer.says('a\nb\n');
+    await handler.replies('b');
+    expect(peer.ended).toBe(false);
+    await handler.replies('a');
+    expect(peer.text).toBe('re: a\nre: b\n');
+    expect(peer.ended).toBe(true);
+  });
+
+  it('the event handled is emitted for each, with its own duration', async () => {
+    const handled: [number, number][] = [];
+    const { handler, peer, harness } = await controlled({
+      telemetry: { handled: (_, messages, durationMs) => handled.push([messages, durationMs]) },
+    });
+    await peer.says('a\nb\n');
+    await harness.passes(10);
+    await handler.replies('b');
+    await harness.passes(10);
+    await handler.replies('a');
+    expect(handled).toEqual([
+      [1, 10],
+      [1, 20],
+    ]);
+  });
+
+  it('messages wait while handlers of all sessions work on too much', async () => {
+    const handler = new Controlled();
+    const harness = await Harness.open({
+      handler: { message: handler.message },
+      concurrency: 100,
+      maxPendingBytes: 20_000,
+    });
+    const peer = await harness.connect();
+    await peer.says(Array.from({ length: 100 }, (_, number) => `${number}\n`).join(''));
+    // Each call costs about half a kilobyte, and they may use three quarters of the limit.
+    expect(handler.seen.length).toBeGreaterThan(20);
+    expect(handler.seen.length).toBeLessThan(30);
+    for (let number = 0; number < 100; number++) await handler.replies(`${number}`);
+    expect(peer.lines).toEqual(Array.from({ length: 100 }, (_, number) => `re: ${number}`));
+  });
+});
+
+describe('a call that fails', () => {
+  it('received: ends the session after the replies to earlier messages', async () => {
+    const { handler, peer, failures } = await controlled();
+    await peer.says('a\nb\nc\nd\n');
+    await handler.fails('b');
+    await handler.replies('c');
+    expect(peer.ended).toBe(false);
+    await handler.replies('a');
+    expect(peer.text).toBe('re: a\nerror: the handler failed on the server\n');
+    expect(peer.ended).toBe(true);
+    // Nothing was begun after it.
+    expect(handler.seen).toEqual(['a', 'b', 'c']);
+    expect(failures).toEqual([new Error('b')]);
+  });
+
+  it('received: as well if it throws at once', async () => {
+    const slow = Promise.withResolvers<Reply>();
+    const { peer } = await controlled({
+      handler: ({ text }) => {
+        if (text === 'bad') throw new Error(text);
+        return text === 'slow' ? slow.promise : text;
+      },
+    });
+    await peer.says('slow\na\nbad\nb\n');
+    expect(peer.text).toBe('');
+    slow.resolve('slow');
+    await settled();
+    expect(peer.text).toBe('slow\na\nerror: the handler failed on the server\n');
+  });
+
+  it('finished: ends the session at once', async () => {
+    const { handler, peer, failures } = await controlled({ replyOrder: 'finished' });
+    await peer.says('a\nb\nc\nd\n');
+    await handler.replies('c');
+    await handler.fails('b');
+    await handler.replies('a');
+    expect(peer.text).toBe('re: c\nerror: the handler failed on the server\n');
+    expect(peer.ended).toBe(true);
+    expect(failures).toEqual([new Error('b')]);
+  });
+
+  it('is reported if the session has ended because of another one', async () => {
+    const { handler, peer, failures } = await controlled();
+    await peer.says('a\nb\nc\n');
+    await handler.fails('c');
+    await handler.fails('a');
+    await handler.fails('b');
+    expect(peer.text).toBe('error: the handler failed on the server\n');
+    expect(failures).toEqual([new Error('a'), new Error('c'), new Error('b')]);
+  });
+
+  it('is not reported if it only stops because the session is over', async () => {
+    const { peer, session, failures } = await controlled({
+      handler: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    });
+    await peer.says('a\nb\n');
+    session.abort({ code: 'YODEL_FAULT' } as YodelError);
+    await settled();
+    expect(failures.filter((cause) => (cause as YodelError | undefined)?.code !== 'YODEL_FAULT')).toEqual([]);
+  });
+});
+
+describe('handlerTimeout', () => {
+  const error = 'error: the handler took longer than 1 s\n';
+
+  it('is for each call', async () => {
+    const { handler, peer, harness } = await controlled({ handlerTimeout: 1000, idleTimeout: 0 });
+    for (const text of ['a', 'b', 'c', 'd', 'e']) {
+      await peer.says(`${text}\n`);
+      await harness.passes(600);
+      await handler.replies(text);
+    }
+    expect(peer.lines).toHaveLength(5);
+    await harness.passes(5000);
+    expect(peer.ended).toBe(false);
+  });
+
+  it.each(['received', 'finished'] as const)(
+    '%s: ends a session with one call that takes too long, whatever others do',
+    async (replyOrder) => {
+      const { handler, peer, harness, session } = await controlled({ replyOrder, handlerTimeout: 1000 });
+      await peer.says('stuck\n');
+      for (let number = 0; number < 9; number++) {
+        await peer.says(`${number}\n`);
+        await harness.passes(100);
+        await handler.replies(`${number}`);
+      }
+      await harness.passes(99);
+      expect(peer.ended).toBe(false);
+      await harness.passes(1);
+      expect(peer.text.endsWith(error)).toBe(true);
+      expect(peer.ended).toBe(true);
+      expect(session.signal.reason).toMatchObject({ code: 'YODEL_HANDLER_TIMEOUT' });
+    },
+  );
+});
