@@ -82,31 +82,45 @@ test('the rule of the example framing changes in the middle of a conversation', 
 
 const isBun = process.versions.bun !== undefined;
 
-test.skipIf(isBun)('the example tests with the test runner of Node.js pass', async () => {
-  const { stdout, status } = await run([process.execPath, '--test', `${root}examples/check-with-node.ts`]);
-  expect(stdout.toString()).toMatch(/^. pass 3$/m);
+/** Tests for the test runner of Node.js, and how many each has. */
+const nodeTests: Record<string, number> = { 'check-with-node.ts': 3, 'test-handler-node.ts': 4 };
+
+for (const [name, count] of Object.entries(nodeTests)) {
+  test.skipIf(isBun)(`the example tests ${name} pass with the test runner of Node.js`, async () => {
+    const { stdout, status } = await run([process.execPath, '--test', `${root}examples/${name}`]);
+    expect(stdout.toString()).toMatch(new RegExp(`^. pass ${count}$`, 'm'));
+    expect(status).toBe(0);
+  });
+}
+
+test.runIf(isBun)('the example tests test-handler-node.ts pass with the test runner of Bun', async () => {
+  const { stderr, status } = await run([process.execPath, 'test', `${root}examples/test-handler-node.ts`]);
+  expect(stderr.toString()).toMatch(/^ 4 pass$/m);
   expect(status).toBe(0);
 });
 
+const vitestTests = ['check-with-vitest.ts', 'test-handler-vitest.ts', 'test-client.ts'];
+
 test('the example tests with vitest pass', async () => {
   // Forks need an IPC that Bun does not have yet.
-  const settings = { test: { include: ['examples/check-with-vitest.ts'], pool: 'threads', testTimeout: 60_000 } };
+  const settings = {
+    test: { include: vitestTests.map((name) => `examples/${name}`), pool: 'threads', testTimeout: 60_000 },
+  };
   const config = temporaryFile('vitest.config.mjs', `export default ${JSON.stringify(settings)};`);
   const runtime = isBun ? ['--bun'] : [];
   const vitest = [process.execPath, ...runtime, `${root}node_modules/vitest/vitest.mjs`] as const;
   const { stdout, status } = await run([...vitest, 'run', '--root', root, '--config', config], { hasChildren: true });
-  expect(stdout.toString()).toMatch(/2 passed/);
+  expect(stdout.toString()).toMatch(/9 passed/);
   expect(status).toBe(0);
 });
 
-const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
 /** Run by the tests of their pages. */
 const elsewhere = ['prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
   const run = [programs, conversations, framings].flatMap((files) => Object.keys(files));
-  expect(examples.sort()).toEqual([...run, ...checks, ...elsewhere].sort());
+  expect(examples.sort()).toEqual([...run, ...Object.keys(nodeTests), ...vitestTests, ...elsewhere].sort());
 });
 
 test('every program in the documents is an example file, word for word', () => {
