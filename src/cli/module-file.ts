@@ -22,7 +22,11 @@ export interface FileKind {
  * @throws UsageError if it does not exist, cannot be loaded, or has no default export
  */
 export async function loadDefaultExport(name: string, kind: FileKind): Promise<unknown> {
-  const module = await loadExports(name, kind);
+  return defaultExportOf(await loadExports(name, kind), name, kind);
+}
+
+/** The default export among all that a file exports. @throws UsageError if there is none */
+export function defaultExportOf(module: Readonly<Record<string, unknown>>, name: string, kind: FileKind): unknown {
   // For Node a file without import and export is CommonJS, and its default export an empty object.
   if (module.default === undefined || isEmptyObject(module.default)) {
     throw new UsageError(`the ${kind.what} file ${name} has no default export, or an empty one; ${kind.example}`);

@@ -109,12 +109,13 @@ export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
 
 /** @internal What the command reloads with a handler file. Its handler may have other data than the one before. */
 // biome-ignore lint/suspicious/noExplicitAny: as for AnyServeOptions
-export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data'>;
+export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data' | 'correlate'>;
 
 const serveOptions = [
   ...[
     'data',
     'codec',
+    'correlate',
     'handler',
     'listen',
     'framing',
@@ -132,7 +133,7 @@ const serveOptions = [
   ...Object.keys(serveLimits),
 ];
 
-const reloadOptions = ['handler', 'data', 'codec', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
+const reloadOptions = ['handler', 'data', 'codec', 'correlate', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
 export function checkServeOptions(options: AnyServeOptions): void {

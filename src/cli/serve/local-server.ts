@@ -78,6 +78,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const server = await serve({
     ...reloadableOf(serving),
     ...rest,
+    ...loaded.exports,
     handler,
     listen: serving.listen.map(parseAddress),
     tls: serving.tls,
@@ -122,7 +123,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       const loaded = await handlerFor(next.settings, notifyOf, faults.for(next.settings.flags));
       await refuseOwnAddress(loaded.handler.upstream, server.addresses);
       // A verdict is on one mock.
-      const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
+      const options = { ...reloadableOf(next), ...loaded.exports, handler: judge ? handler : loaded.handler };
       await server.reload(next.tls ? { ...options, tls: next.tls } : options);
       certificateExpiry = await expiryOf(next.tls);
       if (!judge) stop = loaded.stop;

@@ -122,3 +122,56 @@ test('a handler file that never finishes loading is an error', async () => {
   expect(stderr).toMatch(/^yodel: the command ended early: /);
   expect(status).not.toBe(0);
 });
+
+/** Adds up numbers, with a codec and a sum for each session. */
+const adding = (sign: string) => `
+  export const codec = {
+    name: 'numbers',
+    decode({ text }) {
+      if (!/^\\d+$/.test(text)) throw new Error('write a number');
+      return Number(text);
+    },
+    encode: (sum) => '${sign}' + sum,
+  };
+  export const data = () => ({ sum: 0 });
+  export default (number, { data }) => (data.sum += number);
+`;
+
+for (const [how, flags] of [
+  ['', []],
+  [', also with faults', ['--fault', 'latency 1ms']],
+] as const) {
+  test(`a handler file may export a codec, and what creates the data of its sessions${how}`, async () => {
+    const server = await serve([handlerFile(adding('='), 'adding.mjs'), ...flags]);
+    const peer = await dial(server.port);
+    expect(await peer.ask('2')).toBe('=2');
+    expect(await peer.ask('two')).toBe('error: invalid message: write a number');
+    expect(await peer.ask('3')).toBe('=5');
+    expect(await (await dial(server.port)).ask('4')).toBe('=4');
+  });
+}
+
+test('a handler file that is loaded again may have another codec, for new sessions', async () => {
+  const file = handlerFile(adding('='), 'adding.mjs');
+  const server = await serve([file, '--watch']);
+  const open = await dial(server.port);
+  expect(await open.ask('2')).toBe('=2');
+  writeFileSync(file, adding('+'));
+  await server.saw(/yodel: reloaded/);
+  expect(await (await dial(server.port)).ask('2')).toBe('+2');
+  expect(await open.ask('3')).toBe('=5');
+  writeFileSync(file, 'export default ({ text }) => text;');
+  await server.saw(/yodel: reloaded.*yodel: reloaded/s);
+  expect(await (await dial(server.port)).ask('two')).toBe('two');
+});
+
+test.each([
+  ['codec', '{}', 'the option "codec" takes a codec, such as json(): it needs functions "decode" and "encode"'],
+  ['data', '{}', 'it is not a function (session) => data'],
+  ['correlate', '"id"', 'the option "correlate" takes "order" or { requestId, replyId }, not "id"'],
+])('a handler file whose export %s cannot be used is an error', async (name, value, reason) => {
+  const file = handlerFile(`export const ${name} = ${value}; export default () => 'x';`);
+  const { stderr, status } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
+  expect(stderr).toContain(`the export "${name}" of ${file} cannot be used: ${reason}`);
+  expect(status).toBe(2);
+});

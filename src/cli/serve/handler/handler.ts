@@ -19,6 +19,7 @@ import { hasWireFlags } from '../../wire-flags.ts';
 import type { NotifyOf } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
 import { chatHandler, roomsOf } from './chat.ts';
+import { type HandlerExports, noExports } from './exports.ts';
 import { quantityOf } from './handler-flag.ts';
 import { handlerPath, type JudgedMock, type LoadedHandler, loadHandler } from './load.ts';
 import { readMockFlags } from './mock-flags.ts';
@@ -27,6 +28,8 @@ import { passesBytes } from './transparent.ts';
 /** A handler with the framings and encoding to use: from flags, else from the handler, else lines. */
 export interface FramedHandler {
   readonly handler: HandlerObject;
+  /** Options of the server that belong to the handler. */
+  readonly exports: HandlerExports;
   readonly protocol: Protocol;
   /** A transcript's server whose clients get a verdict. */
   readonly judged: JudgedMock | undefined;
@@ -49,12 +52,20 @@ export async function handlerFor(
   const { flags, handler: name } = settings;
   // First, because a transcript may name a framing that the flags load.
   const given = (await readWire(flags)).protocol;
-  const { handler, protocol: needed, encoding, judged, stop } = await plainHandler(settings, notifyOf);
+  const {
+    handler,
+    protocol: needed,
+    encoding,
+    judged,
+    stop,
+    exports = noExports,
+  } = await plainHandler(settings, notifyOf);
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
   return {
     handler: nameHandler(faults ? withFaults(handler, faults) : handler, name),
+    exports,
     judged,
     stop,
     protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,

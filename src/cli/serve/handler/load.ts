@@ -12,8 +12,9 @@ import { nearestWord } from '../../../suggestion.ts';
 import { escapeError } from '../../../terminal/escape.ts';
 import type { MockServer } from '../../../transcript/mock/mock.ts';
 import { UsageError } from '../../fail.ts';
-import { loadDefaultExport } from '../../module-file.ts';
+import { defaultExportOf, loadExports } from '../../module-file.ts';
 import type { NotifyOf } from '../outputs.ts';
+import { type HandlerExports, handlerExportsOf } from './exports.ts';
 import type { MockSettings } from './mock-flags.ts';
 
 const example = 'example: export default (message) => message.text.toUpperCase()';
@@ -21,6 +22,8 @@ const example = 'example: export default (message) => message.text.toUpperCase()
 /** A handler, with the framing and encoding that it needs. */
 export interface LoadedHandler {
   readonly handler: HandlerObject;
+  /** Its data, codec and correlation; undefined: none. */
+  readonly exports?: HandlerExports | undefined;
   /** The framings that it needs; undefined: any. */
   readonly protocol?: Protocol | undefined;
   /** The encoding that it needs; undefined: the framing's default. */
@@ -55,7 +58,7 @@ export async function loadHandler(
   const known = handlersByName[nameOrPath];
   if (known) return { handler: known.handler };
   if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, settings, notifyOf);
-  return { handler: await loadFile(nameOrPath) };
+  return await loadFile(nameOrPath);
 }
 
 async function loadTranscript(path: string, settings: MockSettings, notifyOf: NotifyOf): Promise<LoadedHandler> {
@@ -85,11 +88,14 @@ async function loadTranscript(path: string, settings: MockSettings, notifyOf: No
   };
 }
 
-async function loadFile(nameOrPath: string): Promise<HandlerObject> {
+async function loadFile(nameOrPath: string): Promise<LoadedHandler> {
   if (!existsSync(resolve(nameOrPath))) throw new UsageError(notFound(nameOrPath));
-  const exported = await loadDefaultExport(nameOrPath, { what: 'handler', example });
+  const kind = { what: 'handler', example };
+  const exported = await loadExports(nameOrPath, kind);
+  const main = defaultExportOf(exported, nameOrPath, kind);
+  const exports = handlerExportsOf(exported, nameOrPath);
   try {
-    return resolveHandler(exported);
+    return { handler: resolveHandler(main), exports };
   } catch (error) {
     throw new UsageError(`the default export of ${nameOrPath} cannot be used: ${(error as Error).message}`);
   }
