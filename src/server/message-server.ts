@@ -17,9 +17,11 @@ import { MemoryLimit } from '../session/memory-limit.ts';
 import type { Room, RoomSendOptions, Session, SessionServer } from '../session/public-session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import { echoValues, valueHandler } from '../session/values/value-handler.ts';
-import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
+import { subscribersOf } from '../telemetry/events.ts';
+import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
 import type { Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
+import { channelsOf } from './channels.ts';
 import type { AnyReloadOptions, AnyServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
@@ -39,7 +41,7 @@ import { StartedHandlers } from './started-handlers.ts';
 export class MessageServer implements SessionServer {
   #options: AnyServeOptions;
   #limits: ServerLimits;
-  readonly #telemetry = new Telemetry();
+  readonly #telemetry = new Telemetry(channelsOf(this));
   readonly #clock: Clock;
   readonly #memoryLimit: MemoryLimit;
   readonly #running: Int32Array;
@@ -92,7 +94,7 @@ export class MessageServer implements SessionServer {
       },
       proxies: addressListOf('proxyProtocol', options.proxyProtocol),
     };
-    if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+    for (const one of subscribersOf(options.telemetry)) this.#telemetry.subscribe(one);
     if (options.journal?.subscriber) this.#telemetry.subscribe(options.journal.subscriber);
     void options.journal?.failed.then((error) => this.#abort(error));
   }
@@ -115,6 +117,13 @@ export class MessageServer implements SessionServer {
 
   get counters(): Readonly<Counters> {
     return this.#telemetry.counters;
+  }
+
+  subscribe(subscriber: Subscriber | readonly Subscriber[]): () => void {
+    const ends = subscribersOf(subscriber).map((one) => this.#telemetry.subscribe(one));
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   get closing(): boolean {

@@ -78,8 +78,11 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
   readonly journal?: (SessionJournal & StoreOwner) | undefined;
   /** Closes the server when it is aborted, as {@link Server.close} does. */
   readonly signal?: AbortSignal | undefined;
-  /** Receives the server's events. */
-  readonly telemetry?: Subscriber | undefined;
+  /**
+   * Receives the server's events, or several that do, in this order. One that throws disturbs neither the others nor the server: the
+   * process emits a warning. The events are also published on channels of `node:diagnostics_channel`, see {@link ChannelMessages}.
+   */
+  readonly telemetry?: Subscriber | readonly Subscriber[] | undefined;
   /**
    * Connects its rooms with those of other servers: the result of `openBus()`. Each server needs one of its own, and closes it.
    * Default: none.

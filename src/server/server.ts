@@ -2,7 +2,7 @@
 import type { SocketAddress } from '../address.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
 import type { SessionServer } from '../session/public-session.ts';
-import type { Counters } from '../telemetry/telemetry.ts';
+import type { Counters, Subscriber } from '../telemetry/telemetry.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import { MessageServer } from './message-server.ts';
 import {
@@ -31,6 +31,13 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   readonly pendingBytes: number;
   /** Counts since the server started. */
   readonly counters: Readonly<Counters>;
+  /**
+   * Calls a subscriber, or several, for all events from now on, as the option `telemetry` does from the beginning.
+   *
+   * @returns ends that
+   * @throws YodelError `YODEL_INVALID_OPTION`
+   */
+  subscribe(subscriber: Subscriber | readonly Subscriber[]): () => void;
   /** True once `close` was called. */
   readonly closing: boolean;
   /** Resolves when the server is closed. Never rejects. */

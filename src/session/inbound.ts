@@ -205,7 +205,7 @@ export class Inbound {
     const { telemetry } = this.#settings;
     this.messagesReceived += taken.count;
     telemetry.counters.messagesReceived += taken.count;
-    if (telemetry.watched) telemetry.emit('received', this.#session, taken);
+    if (telemetry.observesReceived) telemetry.emit('received', this.#session, taken);
     this.#outbox.learnFrom(taken);
     return taken;
   }

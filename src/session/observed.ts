@@ -9,16 +9,21 @@ export interface Target {
   write(bytes: Uint8Array): void;
 }
 
-/** Shows what is written to the connection to the subscribers. @param isShared whether it was sent to a room */
-export function observedTarget(
+/**
+ * The connection; while subscribers observe what is sent, with notice to them.
+ *
+ * @param isShared whether it was sent to a room
+ */
+export function targetOf(
   session: SessionView,
   connection: Connection,
   telemetry: Telemetry,
-  isShared: () => boolean,
+  isShared: boolean,
 ): Target {
+  if (!telemetry.observesSent) return connection;
   return {
     write(bytes) {
-      telemetry.emit('sent', session, bytes, isShared());
+      telemetry.emit('sent', session, bytes, isShared);
       connection.write(bytes);
     },
   };

@@ -15,7 +15,7 @@ import { refuseBinary } from '../framing/utf8.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { notAReply, sendError } from './error-reply.ts';
-import { observedOutput, observedTarget, type Target } from './observed.ts';
+import { observedOutput, targetOf } from './observed.ts';
 import { Output } from './output.ts';
 import { SentCounts } from './sent-counts.ts';
 import type { SessionSettings } from './settings.ts';
@@ -47,8 +47,6 @@ export class Outbox {
   #sent: OutboxWire['sent'];
   /** Where frames are appended as they are. */
   #frames: ByteOutput;
-  /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
-  readonly #target: Target;
   readonly #counts: SentCounts;
   #isBlocked = false;
   /** The shape of the peer's frames, learned from the first one. For messages that are not replies. */
@@ -72,10 +70,7 @@ export class Outbox {
     this.#isExact = settings.handler.forwarding !== undefined;
     this.#isText = settings.decoderOptions.encoding === 'utf8' && !connection.framing;
     this.#settings = settings;
-    const { telemetry } = settings;
-    this.#counts = new SentCounts(telemetry.counters);
-    const isShared = () => this.#writesShared;
-    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry, isShared) : connection;
+    this.#counts = new SentCounts(settings.telemetry.counters);
     this.#sent = sent;
     this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
   }
@@ -238,7 +233,9 @@ export class Outbox {
   flush(): void {
     this.#counts.countMessages();
     if (this.#output.size === 0) return;
-    const written = this.#output.writeTo(this.#target);
+    const written = this.#output.writeTo(
+      targetOf(this.#session, this.#connection, this.#settings.telemetry, this.#writesShared),
+    );
     this.#writesShared = false;
     this.#counts.bytes += written;
     const { unsent } = this.#connection;

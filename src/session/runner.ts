@@ -29,7 +29,7 @@ export class Runner {
   #inUse: Batch | undefined;
   /** What {@link Handling} counts while a promise is pending. */
   #inFlight: InFlight | undefined;
-  /** When the handler was last called, if a subscriber measures its duration. */
+  /** When the handler was last called, if a subscriber measures its duration; -1 if none did when it returned a promise. */
   #calledAt = 0;
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
   #handled: Batch | undefined;
@@ -230,7 +230,7 @@ export class Runner {
 
   #handleBatch(batch: Batch): void {
     const { handler, telemetry, clock } = this.#settings;
-    if (telemetry.timed) this.#calledAt = clock.now();
+    this.#calledAt = telemetry.timed ? clock.now() : -1;
     const { count } = batch;
     this.#settings.running[0] = this.#session.id;
     try {
@@ -254,6 +254,8 @@ export class Runner {
   /** Returns the first promise of the handler; its message is in `#awaited`. Without one, it is the turn of other sessions. */
   #handleMessages(): Promise<Reply> | undefined {
     const { handler, telemetry, clock } = this.#settings;
+    // Read once: whether a channel has subscribers is not free to look up.
+    const isTimed = telemetry.timed;
     const outbox = this.#outbox;
     const current = this.#current;
     let pending: Promise<Reply> | undefined;
@@ -262,15 +264,16 @@ export class Runner {
     while (current && this.#current === current) {
       const message = current.shift();
       if (!message) break;
-      if (telemetry.timed) this.#calledAt = clock.now();
+      if (isTimed) this.#calledAt = clock.now();
       try {
         const reply = handler.message?.(message, this.#session);
         if (isPromise(reply)) {
+          if (!isTimed) this.#calledAt = -1;
           this.#awaited = message;
           pending = reply;
           break;
         }
-        if (telemetry.timed) this.#emitHandled(1);
+        if (isTimed) this.#emitHandled(1);
         this.#reply(reply, message);
       } catch (thrown) {
         this.#session.handlerFailed(thrown);
@@ -355,6 +358,8 @@ export class Runner {
   }
 
   #emitHandled(messages: number): void {
+    // It has subscribed meanwhile.
+    if (this.#calledAt === -1) return;
     const { telemetry, clock } = this.#settings;
     telemetry.emit('handled', this.#session, messages, clock.now() - this.#calledAt);
   }

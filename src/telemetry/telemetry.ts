@@ -182,6 +182,15 @@ export interface BusCounters {
 const maxOwnCodes = 100;
 const otherCodes = 'other';
 
+/**
+ * Where events are published for whoever subscribes to them by name: the channels of the runtime. They know at any time whether
+ * somebody does.
+ */
+export interface EventChannels {
+  readonly channels: Readonly<Record<keyof Subscriber, { readonly hasSubscribers: boolean }>>;
+  publish(event: keyof Subscriber, details: readonly unknown[]): void;
+}
+
 /** A server's events and counters. */
 export class Telemetry {
   readonly counters: Counters = {
@@ -205,47 +214,91 @@ export class Telemetry {
     errors: new Map(),
     bus: undefined,
   };
-  readonly #subscribers: Subscriber[] = [];
+  /** Replaced when it changes, because it may change while it is iterated over. */
+  #subscribers: readonly Subscriber[] = [];
+  readonly #channels: EventChannels | undefined;
   readonly #warnings = new Warnings();
   /** How many codes of the program's own errors were counted by themselves. */
   #ownCodes = 0;
-  /** Whether there are subscribers. Check it before emitting. */
-  watched = false;
-  /** Whether a subscriber measures handlers. */
-  timed = false;
-  /** Whether a subscriber observes what is sent. */
-  observesSent = false;
+  #isWatched = false;
+  #isReceivedWatched = false;
+  #isTimed = false;
+  #isSentWatched = false;
 
-  /** Adds a subscriber. */
-  subscribe(subscriber: Subscriber): void {
-    this.#subscribers.push(subscriber);
-    this.watched = true;
-    if (subscriber.handled) this.timed = true;
-    if (subscriber.sent) this.observesSent = true;
+  /** @param channels where events are published besides. Default: nowhere */
+  constructor(channels?: EventChannels) {
+    this.#channels = channels;
   }
 
-  /** Calls all subscribers. */
+  /** Whether there are subscribers to any event. Check it before emitting. For `received`, which is frequent, there is one of its own. */
+  get watched(): boolean {
+    return this.#isWatched || (this.#channels !== undefined && hasSubscribers(this.#channels));
+  }
+
+  /** Whether a subscriber observes what is received. */
+  get observesReceived(): boolean {
+    return this.#isReceivedWatched || this.#channels?.channels.received.hasSubscribers === true;
+  }
+
+  /** Whether a subscriber measures handlers. */
+  get timed(): boolean {
+    return this.#isTimed || this.#channels?.channels.handled.hasSubscribers === true;
+  }
+
+  /** Whether a subscriber observes what is sent. */
+  get observesSent(): boolean {
+    return this.#isSentWatched || this.#channels?.channels.sent.hasSubscribers === true;
+  }
+
+  /** Adds a subscriber. Returns a function that removes it. */
+  subscribe(subscriber: Subscriber): () => void {
+    this.#setSubscribers([...this.#subscribers, subscriber]);
+    let isSubscribed = true;
+    return () => {
+      const index = isSubscribed ? this.#subscribers.indexOf(subscriber) : -1;
+      isSubscribed = false;
+      if (index !== -1) this.#setSubscribers(this.#subscribers.toSpliced(index, 1));
+    };
+  }
+
+  #setSubscribers(subscribers: readonly Subscriber[]): void {
+    this.#subscribers = subscribers;
+    this.#isWatched = subscribers.length > 0;
+    this.#isReceivedWatched = subscribers.some(({ received }) => received);
+    this.#isTimed = subscribers.some(({ handled }) => handled);
+    this.#isSentWatched = subscribers.some(({ sent }) => sent);
+  }
+
+  /** Calls all subscribers, in the order in which they have subscribed, and publishes the event. */
   emit<Name extends keyof Subscriber>(name: Name, ...details: Parameters<NonNullable<Subscriber[Name]>>): void {
     for (const subscriber of this.#subscribers) {
       try {
         (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
       } catch (thrown) {
-        // A failing subscriber must not disturb the server, but its bug must be visible.
+        // A failing subscriber must not disturb the server or other subscribers, but its bug must be visible.
         this.#warnings.emit(thrown);
       }
     }
+    if (this.#channels?.channels[name].hasSubscribers) this.#channels.publish(name, details);
+  }
+
+  /** Whether anybody learns of this event. */
+  #isObserved(name: keyof Subscriber): boolean {
+    return (
+      this.#subscribers.some((subscriber) => subscriber[name]) || this.#channels?.channels[name].hasSubscribers === true
+    );
   }
 
   /** Reports a failed handler to the subscribers. Without any, the process emits a warning, at most ten a second. */
   handlerFailed(session: SessionView, error: YodelError): void {
-    if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
+    if (this.#isObserved('handlerFailed')) this.emit('handlerFailed', session, error);
     else this.#warn(error);
   }
 
   /** Counts and reports a failure of a handler's `stop`, as {@link handlerFailed}. */
   stopFailed(error: YodelError): void {
     this.countError(error);
-    if (this.#subscribers.some((subscriber) => subscriber.stopFailed)) this.emit('stopFailed', error);
+    if (this.#isObserved('stopFailed')) this.emit('stopFailed', error);
     else this.#warn(error);
   }
 
@@ -269,17 +322,8 @@ export class Telemetry {
   }
 }
 
-/** Returns one subscriber that calls all of these. */
-export function combineSubscribers(subscribers: readonly Subscriber[]): Subscriber {
-  const namesOf = (one: Subscriber) => (Object.keys(one) as (keyof Subscriber)[]).filter((name) => one[name]);
-  // Only methods that at least one of them has: subscribing to an event may have a cost.
-  const names = new Set(subscribers.flatMap(namesOf));
-  const entries = [...names].map((name) => {
-    const receivers = subscribers.filter((one) => one[name]);
-    const call = (...details: unknown[]) => {
-      for (const one of receivers) (one[name] as (...all: unknown[]) => void)(...details);
-    };
-    return [name, call] as const;
-  });
-  return Object.fromEntries(entries);
+/** Asked only for events that are rare. */
+function hasSubscribers({ channels }: EventChannels): boolean {
+  for (const name in channels) if (channels[name as keyof Subscriber].hasSubscribers) return true;
+  return false;
 }

@@ -6,7 +6,7 @@ import type { ServeOptions, WithData } from '../server/options.ts';
 import type { Server } from '../server/server.ts';
 import type { Handler } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
-import { combineSubscribers, type SessionView, type Subscriber } from '../telemetry/telemetry.ts';
+import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { type MemoryOptions, type MemoryTransport, memoryTransport } from '../transport/memory.ts';
 import type { Security } from '../transport/transport.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -158,7 +158,7 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
   const clock = options.clock ?? new FakeClock();
   const transport = options.transport ?? memoryTransport({ clock, ...network });
   const watch = new Watch();
-  const telemetry = options.telemetry ? combineSubscribers([watch, options.telemetry]) : watch;
+  const telemetry = [watch, ...[options.telemetry ?? []].flat()];
   // Loaded here, so that tests of framings load no server.
   const { serve } = await import('../server/server.ts');
   const all = { ...serveOptions, clock, transport, telemetry } as ServeOptions<Data, C> & WithData<NoInfer<Data>>;

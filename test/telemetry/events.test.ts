@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import type { Handler } from '../../src/session/handler.ts';
-import { combineSubscribers, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
 import { Harness } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';
@@ -294,15 +294,75 @@ describe('what is sent', () => {
   });
 });
 
-describe('several subscribers as one', () => {
-  it('are all called, and events that none of them has are not emitted', () => {
+describe('several subscribers', () => {
+  it('are all called, in order; one that throws disturbs neither the others nor the session', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const events: string[] = [];
-    const one = combineSubscribers([
-      { draining: (sessions) => void events.push(`first ${sessions}`) },
-      { draining: (sessions) => void events.push(`second ${sessions}`), handled: undefined as never },
+    const telemetry: Subscriber[] = [
+      { received: () => void events.push('first') },
+      {
+        received: () => {
+          throw new Error('a bug');
+        },
+      },
+      { received: () => void events.push('third'), handled: undefined as never },
+    ];
+    const harness = await Harness.open({ telemetry });
+    const peer = await harness.connect();
+    expect(await peer.says('a\n')).toBe('a\n');
+    expect(events).toEqual(['first', 'third']);
+    expect(emit).toHaveBeenCalledWith(new Error('a bug'));
+    emit.mockRestore();
+  });
+
+  it('can come and go while the server runs, and see what has begun before', async () => {
+    const events: string[] = [];
+    const harness = await Harness.open();
+    const peer = await harness.connect();
+    await peer.says('a\n');
+    const end = harness.server.subscribe([
+      { received: ({ id }, batch) => void events.push(`received ${id} ${[...batch].join()}`) },
+      {
+        sent: ({ id }, bytes) => void events.push(`sent ${id} ${Buffer.from(bytes)}`),
+        handled: ({ id }, messages) => void events.push(`handled ${id} ${messages}`),
+      },
     ]);
-    one.draining?.(5);
-    expect(events).toEqual(['first 5', 'second 5']);
-    expect(Object.keys(one)).toEqual(['draining']);
+    await peer.says('b\n');
+    end();
+    end();
+    await peer.says('c\n');
+    expect(events).toEqual(['received 1 b', 'handled 1 1', 'sent 1 b\n']);
+  });
+
+  it('may come while a handler works: what it has begun before is not measured', async () => {
+    const durations: number[] = [];
+    const waits = Promise.withResolvers<string>();
+    const harness = await Harness.open({ handler: () => waits.promise });
+    const peer = await harness.connect();
+    await peer.says('a\n');
+    harness.server.subscribe({ handled: (_session, _messages, durationMs) => void durations.push(durationMs) });
+    await harness.passes(5);
+    waits.resolve('done');
+    await settled();
+    await peer.says('b\n');
+    expect(durations).toEqual([0]);
+  });
+});
+
+describe('what is no subscriber is refused at start', () => {
+  it.each([
+    ['no object', 7, /takes an object with methods for events, or an array/],
+    ['an array in an array', [[{}]], /takes an object with methods for events, or an array/],
+    ['a misspelt event', { openned: () => undefined }, /has no event "openned". Did you mean "opened"\?/],
+    ['a misspelt event of one of several', [{}, { recieved: () => undefined }], /Did you mean "received"\?/],
+    ['an event that is no function', { closed: true }, /"closed" is none/],
+  ])('%s', async (_, telemetry, message) => {
+    const refused = Harness.open({ telemetry: telemetry as never });
+    await expect(refused).rejects.toMatchObject({
+      code: 'YODEL_INVALID_OPTION',
+      message: expect.stringMatching(message),
+    });
+    const { server } = await Harness.open();
+    expect(() => server.subscribe(telemetry as never)).toThrow(message);
   });
 });

@@ -12,7 +12,7 @@ import type { Bus } from '../../rooms/bus.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { refuseOwnAddress } from '../../server/own-address.ts';
 import { type Server, serve } from '../../server/server.ts';
-import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
+import type { Subscriber } from '../../telemetry/telemetry.ts';
 import { escapeError, escapeStack } from '../../terminal/escape.ts';
 import type { ServerTls, Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
@@ -86,14 +86,14 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     protocol,
     running: watchdog?.running,
-    telemetry: combineSubscribers([
+    telemetry: [
       log,
       failures(notifyOf, { aborted: () => aborted++, isSilent: () => isSilent }),
       { draining: () => stop?.() },
       ...subscribers,
       ...recorders,
       ...(judge ? [judge.subscriber] : []),
-    ]),
+    ],
   });
   judge?.start(server);
   const shutDownOnError = (thrown: unknown) => {
