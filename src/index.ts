@@ -91,6 +91,7 @@ export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from 
 export type { Correlate, CorrelateById, RequestId } from './requests/correlation.ts';
 export type { RequestOptions } from './requests/request-options.ts';
 export type { Bus } from './rooms/bus.ts';
+export type { HandleUpgradeOptions } from './server/attached.ts';
 export type { ChannelMessages, PublishingServer } from './server/channels.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';

@@ -96,10 +96,11 @@ export class Acceptor {
    * Decides about a connection that still has a handshake to complete. Undefined: it is refused. The rules about peers apply
    * to the client that a load balancer names, but from the first byte on its connection takes a place.
    */
-  admit(peer: Address, isBalancer = false): PendingConnection | undefined {
+  admit(peer: Address, isBalancer = false, refused?: (error: YodelError) => void): PendingConnection | undefined {
     const refusal = this.#pendingRefusal() ?? (isBalancer ? undefined : this.#admit(peer));
     if (refusal) {
       this.#reportRefused(peer, refusal);
+      refused?.(refusal);
       return undefined;
     }
     this.#pending++;

@@ -1,4 +1,6 @@
 /** The server itself. The interface in `server.ts` documents its public methods. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { SocketAddress } from '../address.ts';
 import { type Clock, realClock } from '../clock.ts';
 import { checkCodec } from '../codec/values.ts';
@@ -19,8 +21,9 @@ import type { SessionSettings } from '../session/settings.ts';
 import { echoValues, valueHandler } from '../session/values/value-handler.ts';
 import { subscribersOf } from '../telemetry/events.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
-import type { Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
+import type { Listener, ListenOptions, ServerTls, ServerWebSocket, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
+import { Attached, type HandleUpgradeOptions } from './attached.ts';
 import { channelsOf } from './channels.ts';
 import type { AnyReloadOptions, AnyServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
@@ -50,8 +53,12 @@ export class MessageServer implements SessionServer {
   readonly #handlers: StartedHandlers;
   /** Settles when a reload whose handler starts is over. Never rejects. */
   #reloading: Promise<void> | undefined;
-  readonly #listenOptions: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
+  readonly #listenOptions: Pick<ListenOptions, 'tls' | 'proxies' | 'reusePort'> & {
+    readonly webSocket: ServerWebSocket;
+  };
   readonly #listeners: Listener[] = [];
+  readonly #attached: Attached;
+  #hasStarted = false;
   /** `close` was called. */
   #isClosing = false;
   /** The wait before draining. */
@@ -95,6 +102,10 @@ export class MessageServer implements SessionServer {
       proxies: addressListOf('proxyProtocol', options.proxyProtocol),
     };
     for (const one of subscribersOf(options.telemetry)) this.#telemetry.subscribe(one);
+    const { handshakeTimeout, keepAlive } = limits;
+    const { webSocket } = this.#listenOptions;
+    this.#attached = new Attached(options.upgradePath, { ...this.#accepting, webSocket, handshakeTimeout, keepAlive });
+    this.#stop.signal.addEventListener('abort', () => this.#attached.abandon());
     if (options.journal?.subscriber) this.#telemetry.subscribe(options.journal.subscriber);
     void options.journal?.failed.then((error) => this.#abort(error));
   }
@@ -152,22 +163,39 @@ export class MessageServer implements SessionServer {
       for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {
           ...this.#listenOptions,
+          ...this.#accepting,
           descriptor: this.#options.descriptors?.[index],
           backlog: this.#limits.backlog,
           handshakeTimeout: this.#limits.handshakeTimeout,
           keepAlive: this.#limits.keepAlive,
-          admit: (peer, isBalancer) => this.#acceptor.admit(peer, isBalancer),
-          accept: (connection) => this.#acceptor.accept(connection),
-          failed: (cause) => this.#acceptor.failed(cause),
         });
         this.#listeners.push(listener);
         if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
       }
       await refuseOwnAddress(handler.upstream, this.addresses);
+      this.#hasStarted = true;
     } catch (error) {
       await this.close({ timeoutMs: 0 });
       throw error;
     }
+  }
+
+  /** What the acceptor does with connections. */
+  get #accepting(): Pick<ListenOptions, 'admit' | 'accept' | 'failed'> {
+    return {
+      admit: (peer, isBalancer, refused) => this.#acceptor.admit(peer, isBalancer, refused),
+      accept: (connection) => this.#acceptor.accept(connection),
+      failed: (cause) => this.#acceptor.failed(cause),
+    };
+  }
+
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    options: HandleUpgradeOptions = {},
+  ): boolean {
+    return this.#attached.handle(request, socket, head, options);
   }
 
   async reload(changes: AnyReloadOptions): Promise<void> {
@@ -250,7 +278,7 @@ export class MessageServer implements SessionServer {
     const timer = this.#clock.after(readMs, () => this.#stop.abort());
     await Promise.all(this.#listeners.map((listener) => listener.close(this.#stop.signal)));
     const { sessions } = this.#acceptor;
-    if (this.#telemetry.watched && this.#listeners.length > 0) this.#telemetry.emit('draining', sessions.size);
+    if (this.#telemetry.watched && this.#hasStarted) this.#telemetry.emit('draining', sessions.size);
     this.#acceptor.drain(readMs);
     await this.#acceptor.emptied();
     timer.cancel();

@@ -36,8 +36,13 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
   readonly correlate?: Correlate<NoInfer<C>> | undefined;
   /** Handles the messages. Default: `echo`. */
   readonly handler?: Handler<NoInfer<Data>, NoInfer<C>> | undefined;
-  /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
-  readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
+  /**
+   * Where to listen: one address or several. False: nowhere, for a server that lives beside an HTTP server and gets its connections
+   * from {@link Server.handleUpgrade}. Default `tcp://127.0.0.1:7878`.
+   */
+  readonly listen?: Address | string | number | false | readonly (Address | string | number)[] | undefined;
+  /** The path that {@link Server.handleUpgrade} serves, with any query: `/chat`. Default: every path. */
+  readonly upgradePath?: string | undefined;
   /**
    * Sockets that already listen, such as those that systemd passes: descriptors of this process, one for each address of
    * `listen`, in the same order. Default: none; the server creates its own.
@@ -132,7 +137,18 @@ const serveOptions = [
     'running',
     'bus',
   ],
-  ...['descriptors', 'reusePort', 'tls', 'origins', 'authorizeUpgrade', 'allow', 'deny', 'proxyProtocol', 'journal'],
+  ...[
+    'descriptors',
+    'reusePort',
+    'tls',
+    'origins',
+    'authorizeUpgrade',
+    'upgradePath',
+    'allow',
+    'deny',
+    'proxyProtocol',
+    'journal',
+  ],
   ...Object.keys(serveLimits),
 ];
 
@@ -141,6 +157,14 @@ const reloadOptions = ['handler', 'data', 'codec', 'correlate', 'tls', 'allow', 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
 export function checkServeOptions(options: AnyServeOptions): void {
   refuseUnknown(options, serveOptions, 'serve()');
+  const { upgradePath, authorizeUpgrade } = options;
+  if (upgradePath !== undefined && !String(upgradePath).startsWith('/'))
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `the option "upgradePath" is a path such as /chat, not ${upgradePath}`,
+    );
+  if (authorizeUpgrade !== undefined && typeof authorizeUpgrade !== 'function')
+    throw new YodelError('YODEL_INVALID_OPTION', 'the option "authorizeUpgrade" is a function');
 }
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link Server.reload} does not have */
@@ -179,9 +203,16 @@ export function addressListOf(option: string, entries: readonly string[] | undef
 
 /** The addresses to listen on. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
 export function listenAddressesOf({ listen, descriptors }: AnyServeOptions): SocketAddress[] {
+  if (listen === false) {
+    checkDescriptors(descriptors, 0);
+    return [];
+  }
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0) {
-    throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      'the option "listen" is empty; leave it out for the default, or set it to false to listen nowhere',
+    );
   }
   checkDescriptors(descriptors, all.length);
   return all.map((one) =>

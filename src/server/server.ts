@@ -1,9 +1,12 @@
 /** The public API of a server: `serve()` and the `Server` it returns. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { SocketAddress } from '../address.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
 import type { SessionServer } from '../session/public-session.ts';
 import type { Counters, Subscriber } from '../telemetry/telemetry.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
+import type { HandleUpgradeOptions } from './attached.ts';
 import { MessageServer } from './message-server.ts';
 import {
   checkServeOptions,
@@ -17,7 +20,7 @@ import {
 export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   extends AsyncDisposable,
     SessionServer<Data, C> {
-  /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. */
+  /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. None with `listen: false`. */
   readonly addresses: readonly SocketAddress[];
   /**
    * The maximum number of concurrent connections: the option `maxConnections`, or fewer if the process's limit of open
@@ -51,6 +54,22 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
    * @throws YodelError `YODEL_INVALID_OPTION`
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
+  /**
+   * Serves a request for a WebSocket that an HTTP server of the program has received, for servers that live beside one:
+   *
+   * ```ts
+   * http.on('upgrade', (request, socket, head) => {
+   *   if (!server.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
+   * });
+   * ```
+   *
+   * The arguments are those of the event `upgrade` of `node:http` and `node:https`, on both runtimes. All options of the server apply
+   * as for its own listeners: limits, origins, `authorizeUpgrade`, time-outs.
+   *
+   * @returns false if the request is not for this server, because it has another path than the option `upgradePath`, or does not ask
+   *   for a WebSocket: nothing was done with it then. True: the socket is the server's; if it refuses the request, it has answered it
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, options?: HandleUpgradeOptions): boolean;
   /**
    * Changes the given options; others stay as they are. Resolves when they apply: at once, unless the handler is a new one with a
    * `start`, which is awaited first. Open sessions keep the handler, the codec and the limits that they started with; what rooms are

@@ -202,8 +202,11 @@ export interface ListenOptions {
    * peer is known. If it returns undefined, the connection is closed; otherwise the result receives the outcome.
    *
    * @param isBalancer whether the peer is a load balancer, whose header has still to name the client
+   * @param refused called with the reason if it returns undefined
    */
-  readonly admit?: ((peer: Address, isBalancer?: boolean) => PendingConnection | undefined) | undefined;
+  readonly admit?:
+    | ((peer: Address, isBalancer?: boolean, refused?: (error: YodelError) => void) => PendingConnection | undefined)
+    | undefined;
   /** How long all handshakes of a connection may take, in milliseconds. 0: no limit. */
   readonly handshakeTimeout?: number | undefined;
   /** See the option of `serve()`. Default: that of `connect()`, which is the same. */

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { TcpAddress, TlsAddress, type WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { clientOptions } from '../options.ts';
+import { encodedPath } from './requested-path.ts';
 import type { Connection, DialOptions, Transport } from './transport.ts';
 import { acceptFor } from './websocket/answer.ts';
 import { WebSocketConnection } from './websocket/connection.ts';
 import { InvalidHead, readHead } from './websocket/head-reader.ts';
 import { type HttpHead, lists } from './websocket/http-head.ts';
-import { encodedPath } from './websocket/upgrade.ts';
 
 /**
  * Resolves when the server has granted the upgrade.

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -25,17 +24,21 @@ export interface Requested {
   readonly rest: string;
 }
 
-/** Requests an upgrade and waits for the head of the response. */
+/** Requests an upgrade and waits for the head of the response, or the end of the connection. It is paused then. */
 export async function requestUpgrade(port: number, path = '/', more: readonly string[] = []): Promise<Requested> {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void socket.destroy());
   socket.write(upgradeRequest(port, path, more));
   let text = '';
-  while (!text.includes('\r\n\r\n')) {
-    const [chunk] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])]);
-    if (chunk === '') break;
-    text += chunk;
-  }
+  await new Promise<void>((resolve) => {
+    socket.on('close', resolve).on('end', resolve);
+    socket.on('data', function read(chunk) {
+      text += chunk.toString('latin1');
+      if (!text.includes('\r\n\r\n')) return;
+      socket.off('data', read).pause();
+      resolve();
+    });
+  });
   const [head = '', ...rest] = text.split('\r\n\r\n');
   return { socket, head: head.toLowerCase(), rest: rest.join('\r\n\r\n') };
 }

@@ -2,8 +2,9 @@
 import { addressAt, TcpAddress, TlsAddress, type WebSocketAddress } from '../../address.ts';
 import { realClock } from '../../clock.ts';
 import { closingWith } from '../accept-queue.ts';
-import { handshakeTimedOut, stoppedHandshake } from '../listen-errors.ts';
+import { stoppedHandshake } from '../listen-errors.ts';
 import type { Connection, Listener, ListenOptions, PendingConnection, ServerWebSocket } from '../transport.ts';
+import { doHandshake } from './handshake.ts';
 import { upgrade } from './upgrade.ts';
 
 type WebSocketListenOptions = ListenOptions & { readonly webSocket: ServerWebSocket };
@@ -23,7 +24,9 @@ export async function listenWebSocket(
   const upgradeOn = (connection: Connection, client: PendingConnection | undefined, began: number) => {
     pending.add(connection);
     const failed = (error: Error) => (client ?? options).failed(isAbandoned ? stoppedHandshake() : error);
-    void serve(connection, { ...options, client, began, address, failed }).finally(() => pending.delete(connection));
+    void doHandshake(connection, { ...options, client, began, failed }, (waits) =>
+      upgrade(connection, address, options.webSocket, waits),
+    ).finally(() => pending.delete(connection));
   };
   const { admit } = options;
   const inner = await listen(scheme === 'wss' ? new TlsAddress(host, port) : new TcpAddress(host, port), {
@@ -56,36 +59,6 @@ export async function listenWebSocket(
       for (const connection of pending) connection.abort();
     }),
   };
-}
-
-/** One handshake. */
-interface Upgrading extends Pick<WebSocketListenOptions, 'accept' | 'handshakeTimeout' | 'webSocket'> {
-  readonly address: WebSocketAddress;
-  /** The server's decision about the connection, if it was asked. */
-  readonly client: PendingConnection | undefined;
-  /** When the first handshake began: all share one time limit. */
-  readonly began: number;
-  failed(error: Error): void;
-}
-
-/** Does the handshake of WebSocket. */
-async function serve(connection: Connection, upgrading: Upgrading): Promise<void> {
-  const { handshakeTimeout = 0, webSocket, address, client, began } = upgrading;
-  const waits = (bytes: number) => client?.buffers(bytes, () => connection.abort());
-  const limit = Promise.withResolvers<never>();
-  const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
-  const left = Math.max(1, handshakeTimeout - (realClock.ran() - began));
-  const timer = handshakeTimeout > 0 ? realClock.deadline(left, expire) : undefined;
-  try {
-    const upgraded = await Promise.race([upgrade(connection, address, webSocket, waits), limit.promise]);
-    if (client) client.accepted(upgraded);
-    else upgrading.accept(upgraded);
-  } catch (error) {
-    connection.release();
-    upgrading.failed(error as Error);
-  } finally {
-    timer?.cancel();
-  }
 }
 
 function discard(connection: Connection): void {

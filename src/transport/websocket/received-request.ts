@@ -1,5 +1,6 @@
 /** The request that opened a WebSocket, in as little memory as possible: there may be one for each idle connection. */
 import { YodelError } from '../../errors.ts';
+import { asText } from '../requested-path.ts';
 import type { ReceivedUpgrade } from '../transport.ts';
 import type { HeaderField, HttpHead } from './http-head.ts';
 import type { RequestHeaders } from './request.ts';
@@ -32,8 +33,7 @@ export class ReceivedRequest implements ReceivedUpgrade, RequestHeaders {
 
   get url(): URL {
     const [target = '/'] = this.#lines;
-    // As UTF-8, which browsers never send unencoded, but others do.
-    const path = Buffer.from(target, 'latin1').toString();
+    const path = asText(target);
     const scheme = this.#isSecure ? 'wss' : 'ws';
     const named = `${scheme}://${this.get('host')}${path}`;
     return new URL(URL.canParse(named) ? named : `${scheme}://localhost${path}`);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { WebSocketAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
 import { PeerLeft } from '../listen-errors.ts';
+import { asText, encodedPath, serves } from '../requested-path.ts';
 import type { Connection, Receiver, ServerWebSocket } from '../transport.ts';
 import { grantOn, type Refusal, refuseOn } from './answer.ts';
 import { type CheckedDecision, checkDecision, failedWith } from './authorization.ts';
@@ -38,7 +39,11 @@ export async function upgrade(
     readHead(connection, {
       mayBegin: (start) => /^[A-Z]+(?: |$)/.test(start),
       waits: (bytes) => waits?.(bytes),
-      head: (head, rest, pass) => answerRequest(connection, head, rest, { address, options, resolve, reject, pass }),
+      head(head, rest, pass) {
+        const { path, scheme } = address;
+        const isSecure = scheme === 'wss';
+        return answerRequest(connection, head, rest, { path, isSecure, options, resolve, reject, pass });
+      },
       failed(error, received) {
         if (error instanceof InvalidHead) {
           const { status, message } = error;
@@ -54,8 +59,9 @@ export async function upgrade(
 
 /** What an answer depends on, and who learns it. */
 export interface Answering {
-  /** Where the server listens. */
-  readonly address: WebSocketAddress;
+  /** The path that the server serves, with a query or not. */
+  readonly path: string;
+  readonly isSecure: boolean;
   readonly options: ServerWebSocket;
   /** The upgrade is granted. */
   resolve(connection: Connection): void;
@@ -67,13 +73,13 @@ export interface Answering {
 
 /** Answers a request on its connection. Returns who receives the rest. @param rest what arrived after the head */
 export function answerRequest(connection: Connection, head: HttpHead, rest: Buffer, answering: Answering): Receiver {
-  const { address, options } = answering;
+  const { path, isSecure, options } = answering;
   const refuse = (refusal: Refusal, error = refusalError(refusal.reason)) =>
     refuseOn(connection, refusal, () => answering.reject(error));
-  const refusal = refusalOf(head, address, options);
+  const refusal = refusalOf(head, path, options);
   if (refusal) return refuse(refusal);
   const [, , , target = '/'] = requestLine.exec(head.firstLine) ?? [];
-  const request = new ReceivedRequest(head, target, address.scheme === 'wss');
+  const request = new ReceivedRequest(head, target, isSecure);
   const { peer, security } = connection;
   const { pingInterval, authorize } = options;
   const upgraded = new WebSocketConnection(connection, rest, { isClient: false, peer, pingInterval, request });
@@ -118,7 +124,7 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWebSocket): Refusal | undefined {
+function refusalOf(head: HttpHead, path: string, options: ServerWebSocket): Refusal | undefined {
   const { headers, repeated } = head;
   const [, method, authority, target] = requestLine.exec(head.firstLine) ?? [];
   if (method === undefined || target === undefined) return { status: 400, reason: 'not a valid HTTP/1.1 request' };
@@ -140,21 +146,14 @@ function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWeb
   if (!keyForm.test(headers.get('sec-websocket-key') ?? '')) {
     return { status: 400, reason: 'the header "sec-websocket-key" is missing, or is not 16 bytes in base64' };
   }
-  return placeRefusal(target, address) ?? originRefusal(headers.get('origin'), authority ?? host, options);
+  return placeRefusal(target, path) ?? originRefusal(headers.get('origin'), authority ?? host, options);
 }
 
-/** An address without a path accepts all of them, and one without a query accepts every query. */
-function placeRefusal(target: string, { path: own }: WebSocketAddress): Refusal | undefined {
-  const requested = encodedPath(Buffer.from(target, 'latin1').toString());
-  const [path] = requested.split('?');
-  if (own === '/' || (own.includes('?') ? requested : path) === encodedPath(own)) return undefined;
+function placeRefusal(target: string, own: string): Refusal | undefined {
+  const requested = asText(target);
+  if (serves(own, requested)) return undefined;
+  const [path] = encodedPath(requested).split('?');
   return { status: 404, reason: `there is no WebSocket at ${path}, only at ${encodedPath(own)}` };
-}
-
-/** Path and query as they are requested: in ASCII, with `%C3%A9` for "é". */
-export function encodedPath(path: string): string {
-  const encoded = encodeURI(path.toWellFormed()).replaceAll('%25', '%');
-  return encoded.replace(/%[\da-f]{2}/g, (byte) => byte.toUpperCase());
 }
 
 function originRefusal(origin: string | undefined, host: string, options: ServerWebSocket): Refusal | undefined {

@@ -1,0 +1,52 @@
+/** Requests for a WebSocket that an HTTP server of the program passes on. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { isRequestTo } from '../transport/requested-path.ts';
+import type { AttachedUpgrades, AttachOptions } from '../transport/websocket/attached.ts';
+
+/** Options of `Server.handleUpgrade`. */
+export interface HandleUpgradeOptions {
+  /**
+   * The IP address of the client, if the program knows it better than the socket: from a header such as `X-Forwarded-For` of a proxy
+   * that it trusts. The rules about peers and the log use it. Default: the other end of the socket.
+   */
+  readonly client?: string | undefined;
+}
+
+/** Serves such requests. What that needs is loaded for the first one. */
+export class Attached {
+  readonly #path: string;
+  readonly #options: AttachOptions;
+  #loading: Promise<AttachedUpgrades> | undefined;
+  #isAbandoned = false;
+
+  constructor(path: string | undefined, options: AttachOptions) {
+    this.#path = path ?? '/';
+    this.#options = options;
+  }
+
+  /** Returns whether the request is for this server. */
+  handle(request: IncomingMessage, socket: Duplex, head: Uint8Array, { client }: HandleUpgradeOptions): boolean {
+    if (!isRequestTo(this.#path, request)) return false;
+    // Without a listener, an error event would end the process.
+    socket.on('error', ignore);
+    this.#loading ??= this.#load();
+    void this.#loading.then((upgrades) => upgrades.serve({ request, socket, head, client }));
+    return true;
+  }
+
+  /** Ends the handshakes that are not complete. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    void this.#loading?.then((upgrades) => upgrades.abandon());
+  }
+
+  async #load(): Promise<AttachedUpgrades> {
+    const { AttachedUpgrades } = await import('../transport/websocket/attached.ts');
+    const upgrades = new AttachedUpgrades(this.#options);
+    if (this.#isAbandoned) upgrades.abandon();
+    return upgrades;
+  }
+}
+
+function ignore(): void {}
