@@ -11,8 +11,8 @@ const server = await serve({
   },
 });
 
-const tcp = await connect(server.addresses[0]);
-const web = await connect(server.addresses[1]);
+const [first, second = first] = server.addresses;
+const [tcp, web] = [await connect(first), await connect(second)];
 
 web.send('two\nlines'); // a message of a WebSocket, but not a line: this delivery fails, and nothing else
 web.send('hello');

@@ -15,7 +15,8 @@ const server = await serve({
   },
 });
 
-const [one, two] = [await connect(server.addresses[0]), await connect(server.addresses[1])];
+const [tcp, web = tcp] = server.addresses;
+const [one, two] = [await connect(tcp), await connect(web)];
 console.log(String(await one.request('join news')), '-', String(await two.request('join news')));
 console.log(String(await two.request('join sport')));
 

@@ -172,6 +172,44 @@ export function parseAddress(text: string | number): Address {
   }
 }
 
+/**
+ * @internal The address that a program has given.
+ *
+ * @throws YodelError `YODEL_INVALID_ADDRESS`, also for undefined, null, an empty text, and objects that are no addresses
+ */
+export function addressOf(given: unknown): Address {
+  if (typeof given === 'number' || (typeof given === 'string' && given.trim() !== '')) return parseAddress(given);
+  if (isAddress(given)) return given;
+  const example = `such as "tcp://127.0.0.1:${defaultPort}"`;
+  if (given === undefined || given === null || given === '') {
+    const shown = given === '' ? 'empty' : String(given);
+    throw new YodelError(
+      'YODEL_INVALID_ADDRESS',
+      `the address is ${shown}: a setting may be missing. Pass an address, ${example}`,
+    );
+  }
+  const shown = typeof given === 'object' ? `an object ${inspected(given)}` : `${typeof given} ${String(given)}`;
+  throw new YodelError(
+    'YODEL_INVALID_ADDRESS',
+    `${shown} is no address: pass a text, ${example}, a port, or what parseAddress returns`,
+  );
+}
+
+/** Also one of another copy of yodel. */
+function isAddress(given: unknown): given is Address {
+  if (typeof given !== 'object' || given === null) return false;
+  const { scheme } = given as { scheme?: unknown };
+  return (
+    ['tcp', 'tls', 'ws', 'wss', 'unix', 'exec'].includes(scheme as string) &&
+    given.toString !== Object.prototype.toString
+  );
+}
+
+function inspected(given: object): string {
+  const keys = Object.keys(given);
+  return keys.length === 0 ? `of the class ${given.constructor?.name ?? 'none'}` : `with ${keys.join(', ')}`;
+}
+
 /** A peer's address in the log: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
 export function formatPeer(address: Address): string {
   if (address.scheme === 'exec') return String(address);

@@ -36,6 +36,7 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_WEBSOCKET_CLOSED: unspecific,
   YODEL_PING_TIMEOUT: asItIs,
   YODEL_CONNECT_TIMEOUT: unspecific,
+  YODEL_SETUP_FAILED: unspecific,
   YODEL_REQUEST_TIMEOUT: unspecific,
   YODEL_INVALID_REQUEST_ID: unspecific,
   YODEL_REPLY_MISMATCH: unspecific,

@@ -33,6 +33,7 @@ export const errorCodes = {
   YODEL_WEBSOCKET_CLOSED: 'The peer closed a WebSocket with a code that reports a problem.',
   YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
+  YODEL_SETUP_FAILED: 'The function `onConnect` of a client threw; `cause` is what it threw.',
   YODEL_INVALID_REQUEST_ID:
     'The request was not sent: it has no id, or one that is in use, or that of a request whose late reply may still arrive.',
   YODEL_REPLY_MISMATCH:

@@ -15,9 +15,11 @@ export {
   WebSocketAddress,
 } from './address.ts';
 export { type OpenBusOptions, openBus } from './bus/open.ts';
-export type { Client } from './client/client.ts';
+export type { Client, ClientCounters, ClientState, NewConnection, SendAllOptions } from './client/client.ts';
+export type { ClientOptions, ReconnectOptions } from './client/client-settings.ts';
 export { connect } from './client/connect.ts';
-export type { ClientState, ConnectOptions } from './client/options.ts';
+export type { ConnectOptions } from './client/options.ts';
+export type { ReadyOptions } from './client/readiness.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
 export type { Clock } from './clock.ts';
 export type { Codec } from './codec/codec.ts';

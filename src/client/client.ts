@@ -2,9 +2,13 @@ import type { Address } from '../address.ts';
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { RequestOptions } from '../requests/request-options.ts';
+import type { RequestCounters } from '../requests/requests.ts';
 import type { Handshake } from '../transport/transport.ts';
-import type { ClientState } from './options.ts';
+import type { ReadyOptions } from './readiness.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
+
+/** The state of a client. `message-client.ts` has the table of states. */
+export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /**
  * A connection to a server. Iterate over it to receive the messages that are not replies to a request:
@@ -26,8 +30,22 @@ export interface Client<C extends MaybeCodec = undefined>
   readonly unfinished: UnfinishedMessage | undefined;
   /** Bytes sent that the operating system has not taken yet. */
   readonly unsent: number;
-  /** Resolves when the client is closed for any reason. Never rejects. */
-  readonly closed: Promise<void>;
+  /** What was sent and received until now, over all connections. */
+  readonly counters: ClientCounters;
+  /**
+   * Resolves when the client is closed for any reason: with the error that closed it, or with undefined after a normal end, by this
+   * side or by the server. An end is not normal while requests are in flight, where `closeTimeout` was exceeded, and
+   * after the last attempt to reconnect. Never rejects.
+   */
+  readonly closed: Promise<YodelError | undefined>;
+  /**
+   * Resolves when the client can send: now if it is open, else once it has reconnected. The connection may be lost again before the
+   * program continues, so that {@link send} throws nevertheless.
+   *
+   * @throws YodelError `YODEL_CONNECTION_CLOSED` it is closed or being closed, or the error that closed it while this waited;
+   *   `YODEL_CONNECT_TIMEOUT` after `timeoutMs`; `YODEL_INVALID_OPTION`; the signal's reason when it is aborted
+   */
+  ready(options?: ReadyOptions): Promise<void>;
   /**
    * Sends a message and expects no reply.
    *
@@ -40,6 +58,14 @@ export interface Client<C extends MaybeCodec = undefined>
    */
   send(message: Sendable<C>): boolean | YodelError;
   /**
+   * Sends all messages, as fast as the server takes them, and waits while the client reconnects. Messages that were on their way when
+   * a connection was lost are lost. Resolves with the number of messages when the operating system has taken them.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, and as {@link ready}; what the iteration throws. Nothing more is sent then, and the
+   *   iteration is ended
+   */
+  sendAll(messages: Iterable<Sendable<C>> | AsyncIterable<Sendable<C>>, options?: SendAllOptions): Promise<number>;
+  /**
    * The frame that {@link send} would send.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, `YODEL_NOT_CONNECTED`
@@ -48,14 +74,27 @@ export interface Client<C extends MaybeCodec = undefined>
   /** Resolves when the operating system has taken everything, or the connection has ended. */
   drained(): Promise<void>;
   /**
-   * Sends a message and resolves with its reply. Any number of requests may be in flight: the server answers in order, so
-   * the first message that arrives is the reply to the oldest request.
+   * Sends a message and resolves with its reply. Any number of requests may be in flight, up to `maxRequestsInFlight`. The option
+   * `correlate` says which message is the reply.
+   *
+   * A request that times out or is cancelled stays sent; its late reply is dropped and counted.
    *
    * @param options.timeoutMs default: the option `requestTimeout`; 0 for no limit
    * @throws YodelError `YODEL_REQUEST_TIMEOUT`, `YODEL_CONNECTION_CLOSED`, `YODEL_CONNECTION_RESET`,
-   *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_OPTION`; the signal's reason when it is aborted
+   *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_OPTION`, `YODEL_TOO_MANY_REQUESTS`,
+   *   `YODEL_INVALID_REQUEST_ID`, `YODEL_REPLY_MISMATCH`; the signal's reason when it is aborted
    */
   request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>>;
+  /**
+   * The messages that are not replies, as a web stream: the same ones as by iteration, of which each goes to one reader. It takes a
+   * message when it is read. Cancelling it leaves the client open.
+   */
+  readonly readable: ReadableStream<Received<C>>;
+  /**
+   * Sends what is written, one message for each chunk, as {@link sendAll} does. Closing it ends this side ({@link end}); aborting it
+   * aborts the client.
+   */
+  readonly writable: WritableStream<Sendable<C>>;
   /** Ends this side (FIN). Messages are still received until the server ends its side. */
   end(): void;
   /**
@@ -65,4 +104,47 @@ export interface Client<C extends MaybeCodec = undefined>
   close(): Promise<void>;
   /** Closes the connection at once. Requests in flight are rejected. */
   abort(): void;
+}
+
+/** Options of {@link Client.sendAll}. */
+export interface SendAllOptions {
+  /** Stops it, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a client has sent and received, over all of its connections. */
+export interface ClientCounters extends Readonly<RequestCounters> {
+  /** Requests included. */
+  readonly messagesSent: number;
+  /** Replies included. */
+  readonly messagesReceived: number;
+  /** In frames. Some may not have left this process, see {@link Client.unsent}. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Connections after the first one. */
+  readonly reconnects: number;
+}
+
+/**
+ * A connection that is being prepared by the option `onConnect`: nobody else can send on it yet. It is valid until `onConnect` is
+ * done.
+ */
+export interface NewConnection<C extends MaybeCodec = undefined> {
+  readonly address: Address;
+  /** How it was established. */
+  readonly handshake: Handshake | undefined;
+  /** Whether the client had a connection before. */
+  readonly isReconnect: boolean;
+  /** Is aborted when the connection is lost, when the client is closed, or after `connectTimeout`. */
+  readonly signal: AbortSignal;
+  /** As {@link Client.send}. @throws YodelError `YODEL_NOT_CONNECTED` the connection is lost, or `onConnect` is done */
+  send(message: Sendable<C>): boolean | YodelError;
+  /** As {@link Client.request}. */
+  request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>>;
+  /**
+   * The next message that is no reply. Those that are not received here can be received from the client afterwards.
+   *
+   * @throws YodelError why the connection was lost
+   */
+  receive(): Promise<Received<C>>;
 }

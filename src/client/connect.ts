@@ -1,38 +1,37 @@
-import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import { type Address, addressOf, defaultAddress } from '../address.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
+import { YodelError } from '../errors.ts';
 import type { Client } from './client.ts';
-import { dial } from './dial.ts';
 import { MessageClient } from './message-client.ts';
-import { type ConnectOptions, dialSettings, resolveClientOptions } from './options.ts';
+import { linksTo } from './open-link.ts';
+import { type ConnectOptions, resolveClientOptions } from './options.ts';
 
 /**
  * Connects to a server.
  *
  * ```ts
- * await using client = await connect('127.0.0.1:7878');
+ * const client = await connect('127.0.0.1:7878');
  * const reply = await client.request('hello');
  * ```
  *
- * @param address default `tcp://127.0.0.1:7878`
+ * @param address default, if there is no argument at all: `tcp://127.0.0.1:7878` (`defaultAddress`). `connect(undefined)` is refused,
+ *   because it is usually a setting that is missing
  * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_CONNECT_TIMEOUT`, `YODEL_HOST_NOT_FOUND`, `YODEL_INVALID_ADDRESS`,
- *   `YODEL_INVALID_OPTION`, …; the signal's reason when it is aborted
+ *   `YODEL_INVALID_OPTION`, `YODEL_SETUP_FAILED`, …; the signal's reason when it is aborted
  */
+export async function connect(): Promise<Client>;
 export async function connect<C extends MaybeCodec = undefined>(
-  address: Address | string | number = defaultAddress,
-  options: ConnectOptions<C> = {},
-): Promise<Client<C>> {
-  const settings = resolveClientOptions(options);
-  const { signal } = options;
-  const to = typeof address === 'object' ? address : parseAddress(address);
-  const connection = await dial(to, dialSettings(settings, signal));
-  // The signal may have been aborted in the turn of the event loop in which the connection was established.
-  if (signal?.aborted) {
-    connection.abort();
-    throw signal.reason;
+  address: Address | string | number,
+  options?: ConnectOptions<C>,
+): Promise<Client<C>>;
+export async function connect(...given: [unknown?, ConnectOptions?]): Promise<Client> {
+  const [address, options = {}] = given;
+  const to = given.length === 0 ? defaultAddress : addressOf(address);
+  if (typeof options !== 'object' || options === null) {
+    throw new YodelError('YODEL_INVALID_OPTION', `connect() takes an object of options, not ${String(options)}`);
   }
-  const client = new MessageClient(to, settings, connection);
-  const abort = () => client.abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  void client.closed.then(() => signal?.removeEventListener('abort', abort));
-  return client as unknown as Client<C>;
+  const settings = resolveClientOptions(options);
+  const client = new MessageClient(to, linksTo(to, settings), settings);
+  await client.start(options.signal);
+  return client as unknown as Client;
 }

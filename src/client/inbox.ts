@@ -1,22 +1,37 @@
 /** A queue of received messages that the program has not taken yet. */
-import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 
-interface Waiter {
-  readonly resolve: (result: IteratorResult<Message, undefined>) => void;
+/** A message, or why its value could not be read. */
+interface Received<Value> {
+  readonly value?: Value;
+  readonly error?: unknown;
+  /** In bytes. */
+  readonly cost: number;
+}
+
+interface Waiter<Value> {
+  readonly resolve: (result: IteratorResult<Value, undefined>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** The queue ends, or fails, only after all its messages were taken. */
-export class Inbox {
+/**
+ * The queue ends, or fails, only after all its messages were taken.
+ *
+ * While a new connection is prepared, its messages are {@link hold held}: only {@link nextHeld} gets them. Then they follow
+ * those that are queued.
+ */
+export class Inbox<Value> {
   readonly #onTaken: () => void;
-  readonly #messages = new Queue<Message>();
-  #waiters: Waiter[] = [];
+  readonly #messages = new Queue<Received<Value>>();
+  readonly #waiters = new Queue<Waiter<Value>>();
+  readonly #held = new Queue<Received<Value>>();
+  #heldWaiters: Waiter<Value>[] = [];
+  #isHolding = false;
   #bytes = 0;
   #isOver = false;
   #error: unknown;
 
-  /** @param onTaken called when a queued message was taken */
+  /** @param onTaken called when a message was taken, or is waited for, so that there is space for more */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
   }
@@ -26,37 +41,76 @@ export class Inbox {
     return this.#bytes;
   }
 
-  put(message: Message): void {
-    const waiter = this.#waiters.shift();
-    if (waiter) {
-      waiter.resolve({ done: false, value: message });
-      return;
-    }
-    this.#messages.push(message);
-    this.#bytes += cost(message);
+  /** Whether {@link nextHeld} waits for a message. */
+  get isHeldAwaited(): boolean {
+    return this.#heldWaiters.length > 0;
+  }
+
+  /** @param size of the message, in bytes */
+  put(value: Value, size: number): void {
+    this.#put({ value, cost: size + objectSize });
+  }
+
+  /** A message whose value cannot be read: who takes it gets the error, and may go on. */
+  putInvalid(error: unknown, size: number): void {
+    this.#put({ error, cost: size + objectSize });
   }
 
   /** No more messages follow. With an error, {@link next} rejects with it once, after the last message. */
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;
-    for (const waiter of this.#waiters.splice(0)) this.#settleEnd(waiter);
+    for (const waiter of this.#waiters.takeAll()) this.#settleEnd(waiter);
   }
 
-  next(): Promise<IteratorResult<Message, undefined>> {
+  next(): Promise<IteratorResult<Value, undefined>> {
     const message = this.#messages.shift();
-    if (message) {
-      this.#bytes -= cost(message);
-      this.#onTaken();
-      return Promise.resolve({ done: false, value: message });
-    }
+    if (message) return this.#taken(message);
     return new Promise((resolve, reject) => {
       if (this.#isOver) this.#settleEnd({ resolve, reject });
       else this.#waiters.push({ resolve, reject });
     });
   }
 
-  #settleEnd(waiter: Waiter): void {
+  /** Messages that arrive from now on are for {@link nextHeld}. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  /** The next message of those that are held. */
+  nextHeld(): Promise<IteratorResult<Value, undefined>> {
+    const message = this.#held.shift();
+    if (message) return this.#taken(message);
+    return new Promise((resolve, reject) => {
+      this.#heldWaiters.push({ resolve, reject });
+      this.#onTaken();
+    });
+  }
+
+  /** The connection is prepared, or lost: what is held is for everyone. Who waits for it gets the error. */
+  release(error: unknown): void {
+    this.#isHolding = false;
+    for (const waiter of this.#heldWaiters.splice(0)) waiter.reject(error);
+    for (const message of this.#held.takeAll()) {
+      this.#bytes -= message.cost;
+      this.#put(message);
+    }
+  }
+
+  #put(message: Received<Value>): void {
+    const waiter = this.#isHolding ? this.#heldWaiters.shift() : this.#waiters.shift();
+    if (waiter) return settle(message, waiter);
+    (this.#isHolding ? this.#held : this.#messages).push(message);
+    this.#bytes += message.cost;
+  }
+
+  #taken({ value, error, cost }: Received<Value>): Promise<IteratorResult<Value, undefined>> {
+    this.#bytes -= cost;
+    this.#onTaken();
+    return error === undefined ? Promise.resolve({ done: false, value: value as Value }) : Promise.reject(error);
+  }
+
+  #settleEnd(waiter: Waiter<Value>): void {
     const error = this.#error;
     this.#error = undefined;
     if (error) waiter.reject(error);
@@ -67,6 +121,7 @@ export class Inbox {
 /** The approximate size of a message object besides its bytes. Without it, empty messages would have no limit. */
 const objectSize = 64;
 
-function cost(message: Message): number {
-  return message.size + objectSize;
+function settle<Value>({ value, error }: Received<Value>, { resolve, reject }: Waiter<Value>): void {
+  if (error === undefined) resolve({ done: false, value: value as Value });
+  else reject(error);
 }

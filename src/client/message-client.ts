@@ -5,61 +5,79 @@
  * |--------------|---------------|-----------------------|------------------------------------------------------------------|
  * | open         | yes           | yes                   | ending: end(), close(), or the server ended its side;            |
  * |              |               |                       | reconnecting or closed: the connection was lost                  |
- * | reconnecting | refused       | none                  | open: connected again; closed: no attempt left, end(), close()   |
+ * | reconnecting | of onConnect  | while onConnect runs  | open: connected, and onConnect is done; closed: no attempt left, |
+ * |              |               |                       | end(), close()                                                   |
  * | ending       | refused       | until the server ends | closed: the server ended its side, or closeTimeout               |
  * | closed       | refused       | none                  |                                                                  |
  *
- * abort() closes from any state.
+ * abort() closes from any state. The first connection is made as the later ones are; the program has no client before that.
  */
 import type { Address } from '../address.ts';
 import type { Timer } from '../clock.ts';
-import { systemError, YodelError } from '../errors.ts';
-import { encode } from '../framing/framing.ts';
-import type { Batch, Message } from '../framing/message.ts';
+import type { AnyCodec } from '../codec/codec.ts';
+import { isYodelError, YodelError } from '../errors.ts';
 import { checkOption } from '../option-values.ts';
 import { clientOptions } from '../options.ts';
 import type { RequestOptions } from '../requests/request-options.ts';
-import { Requests } from '../requests/requests.ts';
-import type { Connection, Handshake } from '../transport/transport.ts';
-import type { Client } from './client.ts';
-import { dial } from './dial.ts';
-import { Inbox } from './inbox.ts';
-import { MessageConnection, type MessageReceiver } from './message-connection.ts';
-import { type ClientSettings, type ClientState, dialSettings } from './options.ts';
-import { Reconnector } from './reconnector.ts';
+import type { Handshake } from '../transport/transport.ts';
+import type { Client, ClientCounters, ClientState, SendAllOptions } from './client.ts';
+import type { MessageClientSettings } from './client-settings.ts';
+import { type ConnectingClient, Connector } from './connector.ts';
+import { Exchange, type ExchangingClient, type Sent } from './exchange.ts';
+import type { Link, LinkReceiver, OpenedLink, OpenLink, ReceivedMessages } from './link.ts';
+import type { PreparedLink } from './preparation.ts';
+import { Readiness, type ReadyOptions } from './readiness.ts';
+import { Streams, sendAll } from './streams.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
 
-/** The client that `connect()` returns. */
-export class MessageClient implements Client, MessageReceiver {
+/** The client that `connect()` returns. It knows nothing of transports and framings. */
+export class MessageClient implements Client<AnyCodec>, ConnectingClient, ExchangingClient, LinkReceiver {
   readonly address: Address;
-  readonly #settings: ClientSettings;
-  readonly #requests: Requests<Message, string | Uint8Array | Message>;
-  readonly #inbox = new Inbox(() => this.#regulate());
-  readonly #closed = Promise.withResolvers<void>();
-  readonly #reconnector: Reconnector | undefined;
-  #state: ClientState = 'open';
-  #connection: MessageConnection | undefined;
+  readonly #settings: MessageClientSettings;
+  readonly #exchange: Exchange;
+  readonly #connector: Connector;
+  readonly #readiness: Readiness;
+  readonly #closed = Promise.withResolvers<YodelError | undefined>();
+  #streams: Streams<unknown, Sent> | undefined;
+  #state: ClientState = 'reconnecting';
   /** What the last connection left unfinished. */
   #leftUnfinished: UnfinishedMessage | undefined;
-  /** Messages that the server still sends before any reply, as the protocol says. */
-  #greetingsDue = 0;
+  /** Whether the current connection has received anything. */
+  #hasReceived = false;
   /** close() or abort() was called: messages that are not replies are dropped. */
   #isLeaving = false;
   /** Why the current connection is being closed. */
   #error: YodelError | undefined;
+  /** The same, if the server has ended it, or this program has aborted it: that closes the client without an error. */
+  #endError: YodelError | undefined;
+  #abortError: YodelError | undefined;
   #closeTimer: Timer | undefined;
 
-  constructor(address: Address, settings: ClientSettings, connection: Connection) {
+  /** @param open connects */
+  constructor(address: Address, open: OpenLink, settings: MessageClientSettings) {
     this.address = address;
     this.#settings = settings;
-    this.#requests = new Requests({
-      clock: settings.clock,
-      correlate: settings.correlate,
-      maxInFlight: settings.limits.maxRequestsInFlight,
-      link: this,
-    });
-    this.#reconnector = settings.reconnect && new Reconnector(settings.reconnect, settings.clock);
-    this.#attach(connection);
+    this.#exchange = new Exchange(this, settings);
+    this.#connector = new Connector(this, open, settings);
+    this.#readiness = new Readiness(settings.clock);
+  }
+
+  /**
+   * Connects for the first time. Call it once, before anything else.
+   *
+   * @throws YodelError; the signal's reason when it is aborted
+   */
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const abort = () => this.abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    void this.closed.then(() => signal?.removeEventListener('abort', abort));
+    try {
+      await this.#connector.first(signal);
+    } catch (error) {
+      this.#finish(undefined);
+      throw signal?.aborted ? signal.reason : error;
+    }
   }
 
   get state(): ClientState {
@@ -67,67 +85,83 @@ export class MessageClient implements Client, MessageReceiver {
   }
 
   get handshake(): Handshake | undefined {
-    return this.#connection?.handshake;
+    return this.#link?.handshake;
   }
 
   get unfinished(): UnfinishedMessage | undefined {
-    return this.#connection ? this.#connection.unfinishedMessage : this.#leftUnfinished;
+    return this.#link ? this.#link.unfinishedMessage : this.#leftUnfinished;
   }
 
   get unsent(): number {
-    return this.#connection?.unsent ?? 0;
+    return this.#link?.unsent ?? 0;
   }
 
-  get closed(): Promise<void> {
+  get counters(): ClientCounters {
+    return this.#exchange.counters;
+  }
+
+  get closed(): Promise<YodelError | undefined> {
     return this.#closed.promise;
   }
 
-  send(message: string | Uint8Array | Message): boolean | YodelError {
-    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
-    try {
-      this.#connection.send(message);
-    } catch (thrown) {
-      if (thrown instanceof YodelError) return thrown;
-      throw thrown;
-    }
-    this.#requests.sent();
-    return this.unsent <= this.#settings.limits.highWaterMark;
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    const { timeoutMs = 0, signal } = options;
+    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
+    signal?.throwIfAborted();
+    if (this.#state === 'open') return;
+    if (this.#state !== 'reconnecting') throw this.cannotSend();
+    await this.#readiness.wait(this.peerName, options);
   }
 
-  encode(message: string | Uint8Array | Message): Uint8Array {
-    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
-    return encode(this.#connection.framing, message);
+  send(message: Sent): boolean | YodelError {
+    if (this.#state !== 'open') throw this.cannotSend();
+    return this.#exchange.send(message);
+  }
+
+  sendAll(messages: Iterable<Sent> | AsyncIterable<Sent>, { signal }: SendAllOptions = {}): Promise<number> {
+    return sendAll(this, messages, signal);
+  }
+
+  encode(message: Sent): Uint8Array {
+    if (this.#state !== 'open') throw this.cannotSend();
+    return this.#exchange.encode(message);
   }
 
   drained(): Promise<void> {
-    return this.#connection?.drained() ?? Promise.resolve();
+    return this.#link?.drained() ?? Promise.resolve();
   }
 
-  async request(message: string | Uint8Array | Message, options: RequestOptions = {}): Promise<Message> {
-    const { timeoutMs = this.#settings.limits.requestTimeout, signal } = options;
-    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-    const reply = this.#requests.request(message, timeoutMs, signal);
-    this.#regulate();
-    return reply;
+  async request(message: Sent, options: RequestOptions = {}): Promise<unknown> {
+    if (this.#state !== 'open') throw this.cannotSend();
+    return await this.#exchange.request(message, options);
+  }
+
+  get readable(): ReadableStream {
+    this.#streams ??= new Streams(this);
+    return this.#streams.readable;
+  }
+
+  get writable(): WritableStream {
+    this.#streams ??= new Streams(this);
+    return this.#streams.writable;
   }
 
   end(): void {
     if (this.#state === 'reconnecting') this.#stopReconnecting(undefined);
     if (this.#state !== 'open') return;
     this.#setState('ending', undefined);
-    this.#connection?.end();
+    this.#link?.end();
   }
 
   async close(): Promise<void> {
     this.end();
     if (this.#state !== 'closed' && !this.#isLeaving) {
-      this.#isLeaving = true;
-      this.#regulate();
+      this.#leave();
       const { closeTimeout } = this.#settings.limits;
       const text = `${this.address} did not end the connection within ${closeTimeout} ms (closeTimeout)`;
       this.#closeTimer = this.#settings.clock.deadline(Math.max(1, closeTimeout), () => {
         this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', text);
-        this.#connection?.release();
+        this.#link?.release();
       });
     }
     await this.closed;
@@ -135,18 +169,24 @@ export class MessageClient implements Client, MessageReceiver {
 
   abort(): void {
     const error = new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} was aborted`);
-    this.#isLeaving = true;
+    this.#leave();
     if (this.#state === 'reconnecting') return this.#stopReconnecting(error);
+    this.#abortError = error;
     this.#error ??= error;
-    this.#connection?.abort();
+    this.#link?.abort();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    return { next: () => this.#inbox.next() };
+  [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
+    return { next: () => this.#exchange.inbox.next() };
+  }
+
+  /** @internal While it connects: tries again at once. */
+  retryNow(): void {
+    if (this.#state === 'reconnecting') this.#connector.retryNow();
   }
 
   /** @internal */
@@ -155,151 +195,155 @@ export class MessageClient implements Client, MessageReceiver {
   }
 
   /** @internal */
-  sendRequest(message: string | Uint8Array | Message): number {
-    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
-    const { position } = this.#connection;
-    this.#connection.send(message);
-    return position;
+  cannotSend(): YodelError {
+    if (this.#state === 'reconnecting') {
+      const isPreparing = this.#connector.isPreparing;
+      const why = isPreparing ? 'onConnect is not done; it sends with the connection that it gets' : 'reconnecting';
+      return new YodelError('YODEL_NOT_CONNECTED', `not connected to ${this.address}; ${why}`);
+    }
+    return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
   }
 
   /** @internal */
-  hasLeft(position: number): boolean {
-    return this.#connection?.hasLeft(position) ?? false;
+  onChunk(chunk: Uint8Array): void {
+    this.#exchange.arrived(chunk.length);
+    this.#hasReceived = true;
+    if (this.#state === 'open') this.#connector.works();
   }
 
   /** @internal */
-  onChunk(): void {
-    this.#reconnector?.reset();
-  }
-
-  /** @internal */
-  onBatch(batch: Batch): void {
+  onBatch(batch: ReceivedMessages): void {
     try {
-      for (const message of batch) this.#receive(message);
+      this.#exchange.receive(batch);
       if (batch.fault) this.#breakOff(batch.fault, `${this.address} sent an invalid message: ${batch.fault.message}`);
     } catch (thrown) {
-      if (!(thrown instanceof YodelError)) throw thrown;
+      if (!isYodelError(thrown)) throw thrown;
       this.#breakOff(thrown, thrown.message);
     }
-    this.#regulate();
+    this.#exchange.regulate();
     this.#settings.onReceived?.();
   }
 
   /** @internal */
   onEnd(): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' && !this.#connector.isConnecting) return;
     // No more replies can arrive, so nothing more may be sent.
-    this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection`);
-    if (this.#reconnector) this.#setState('reconnecting', this.#error);
-    else this.#setState('ending', undefined);
-    this.#connection?.end();
+    this.#endError = new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection`);
+    this.#error ??= this.#endError;
+    if (this.#state === 'open') {
+      if (this.#connector.reconnects) this.#setState('reconnecting', this.#error);
+      else this.#setState('ending', undefined);
+    }
+    this.#link?.end();
   }
 
   /** @internal */
-  onClose(cause: Error | undefined, unsent: number): void {
-    if (cause) this.#error ??= this.#brokenBy(cause, unsent);
+  onClose(cause: YodelError | undefined): void {
+    this.#error ??= cause;
     const error = this.#error;
-    this.#leftUnfinished = this.#connection?.unfinishedMessage;
-    this.#connection = undefined;
-    this.#requests.fail(
-      error ?? new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`),
-    );
-    const isLost = this.#state === 'open' || this.#state === 'reconnecting';
-    const reconnector = this.#isLeaving || !isLost ? undefined : this.#reconnector;
-    if (!reconnector || reconnector.isExhausted) this.#finish(error);
-    else void this.#reconnect(reconnector, error);
+    this.#leftUnfinished = this.#link?.unfinishedMessage;
+    const ended = new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`);
+    const wasAwaited = this.#exchange.isReplyAwaited;
+    this.#exchange.detach(error ?? ended);
+    if (this.#connector.isConnecting) {
+      this.#exchange.inbox.release(error ?? ended);
+      return this.#connector.closed(error ?? ended);
+    }
+    const isLost = !this.#isLeaving && (this.#state === 'open' || this.#state === 'reconnecting');
+    if (isLost && this.#connector.hasAttemptsLeft) return void this.#reconnect(error);
+    const hasGivenUp = isLost && this.#connector.reconnects;
+    const isNormal =
+      error === undefined || error === this.#endError ? !wasAwaited && !hasGivenUp : error === this.#abortError;
+    this.#finish(error, isNormal ? undefined : (error ?? ended));
   }
 
-  #receive(message: Message): void {
-    if (this.#greetingsDue > 0) this.#greetingsDue--;
-    else if (this.#requests.take(message)) return;
-    if (!this.#isLeaving) this.#inbox.put(message);
+  /** @internal */
+  attach(opened: OpenedLink): Link {
+    this.#error = undefined;
+    this.#endError = undefined;
+    this.#leftUnfinished = undefined;
+    this.#hasReceived = false;
+    if (this.#settings.onConnect) this.#exchange.inbox.hold();
+    const link = opened(this);
+    this.#exchange.attach(link);
+    return link;
+  }
+
+  /** @internal */
+  prepared(): PreparedLink {
+    const exchange = this.#exchange;
+    return {
+      address: this.address,
+      handshake: this.handshake,
+      isReconnect: exchange.isReconnect,
+      send: (message) => exchange.send(message),
+      request: (message, options = {}) => exchange.request(message, options),
+      receive: async () => (await exchange.inbox.nextHeld()).value,
+    };
+  }
+
+  /** @internal */
+  loss(link: Link): YodelError | undefined {
+    const isUsable = this.#link === link && this.#error === undefined && this.#state === 'reconnecting';
+    return isUsable ? undefined : (this.#error ?? this.cannotSend());
+  }
+
+  /** @internal */
+  connected(): void {
+    this.#exchange.inbox.release(this.cannotSend());
+    if (this.#hasReceived) this.#connector.works();
+    if (this.#exchange.connected()) this.#state = 'open';
+    else this.#setState('open', undefined);
+    this.#readiness.opened();
+  }
+
+  get #link(): Link | undefined {
+    return this.#exchange.link;
   }
 
   /** Nothing more can be read. */
   #breakOff(cause: YodelError, text: string): void {
     this.#error ??= new YodelError(cause.code, text, { cause: cause.cause ?? cause });
-    this.#connection?.abort(cause);
+    this.#link?.abort(cause);
   }
 
-  #attach(connection: Connection): void {
-    const { protocol, limits } = this.#settings;
-    const { maxMessageLength } = limits;
-    this.#error = undefined;
-    this.#leftUnfinished = undefined;
-    // A WebSocket has its own framing, and none of the protocol's customs.
-    this.#greetingsDue = connection.framing ? 0 : (protocol.greeting ?? 0);
-    this.#connection = new MessageConnection(
-      connection,
-      protocol,
-      { maxMessageLength, onTooLong: 'close', encoding: protocol.encoding },
-      this,
-    );
+  #leave(): void {
+    this.#isLeaving = true;
+    this.#exchange.leave();
   }
 
-  /** Pauses receiving while too many messages are queued, unless a reply is pending. */
-  #regulate(): void {
-    const isFull = this.#inbox.bytes > this.#settings.limits.highWaterMark;
-    if (isFull && this.#requests.inFlight === 0 && !this.#isLeaving) this.#connection?.pause();
-    else this.#connection?.resume();
-  }
-
-  #cannotSend(): YodelError {
-    if (this.#state === 'reconnecting') {
-      return new YodelError('YODEL_NOT_CONNECTED', `not connected to ${this.address}; reconnecting`);
-    }
-    return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
-  }
-
-  async #reconnect(reconnector: Reconnector, error: YodelError | undefined): Promise<void> {
+  async #reconnect(error: YodelError | undefined): Promise<void> {
     if (this.#state !== 'reconnecting') this.#setState('reconnecting', error);
-    let lastError = error;
-    const connection = await reconnector.connect(
-      (signal) => this.#dial(signal),
-      (failure) => {
-        lastError = failure;
-      },
-    );
-    if (!connection) return this.#finish(lastError);
-    if (this.#state !== 'reconnecting') return connection.abort();
-    this.#attach(connection);
-    this.#setState('open', undefined);
-  }
-
-  async #dial(signal: AbortSignal): Promise<Connection> {
     try {
-      return await dial(this.address, dialSettings(this.#settings, signal));
-    } catch (cause) {
-      throw systemError(`cannot reconnect to ${this.address}`, cause);
+      await this.#connector.again(error);
+    } catch (lastError) {
+      if (!isYodelError(lastError)) throw lastError;
+      this.#finish(lastError);
     }
   }
 
   /** Aborts the lost connection too, because it may not have closed yet. */
   #stopReconnecting(error: YodelError | undefined): void {
-    this.#connection?.abort();
-    this.#finish(error);
+    this.#link?.abort();
+    this.#finish(error, undefined);
   }
 
-  #finish(error: YodelError | undefined): void {
+  /** @param why what the program learns from `closed` */
+  #finish(error: YodelError | undefined, why: YodelError | undefined = error): void {
     if (this.#state === 'closed') return;
     // If the server ended the connection, that is an error only for pending requests.
     const failure = error && error.code !== 'YODEL_CONNECTION_CLOSED' ? error : undefined;
     this.#setState('closed', failure);
     this.#closeTimer?.cancel();
-    this.#reconnector?.cancel();
-    this.#requests.fail(error ?? this.#cannotSend());
-    this.#inbox.end(this.#isLeaving ? undefined : failure);
-    this.#closed.resolve();
+    this.#connector.cancel();
+    this.#exchange.fail(error ?? this.cannotSend());
+    this.#exchange.inbox.end(this.#isLeaving ? undefined : failure);
+    this.#readiness.closed(failure ?? this.cannotSend());
+    this.#closed.resolve(why);
   }
 
   #setState(state: ClientState, error: YodelError | undefined): void {
     this.#state = state;
     this.#settings.onStateChange?.(state, error);
-  }
-
-  #brokenBy(cause: Error, unsent: number): YodelError {
-    const lost = unsent > 0 ? `; ${unsent} bytes were not sent` : '';
-    const error = systemError(`the connection to ${this.address} broke`, cause);
-    return new YodelError(error.code, error.message + lost, { cause });
   }
 }

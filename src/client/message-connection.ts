@@ -8,6 +8,7 @@ import {
   asBuffer,
   type DecoderOptions,
   decodeChunk,
+  encode,
   encodeLike,
   type Framing,
   isSameFraming,
@@ -17,6 +18,7 @@ import { type Conversation, openConversation, type Protocol } from '../framing/p
 import { refuseBinary } from '../framing/utf8.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Handshake, Receiver } from '../transport/transport.ts';
+import type { Link } from './link.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /** Receives the events of a message connection, in this order. No call follows `onClose`. */
@@ -40,7 +42,7 @@ export interface MessageReceiver {
 const flushAt = 65_536;
 
 /** A connection with a framing. It starts to receive when it is created. */
-export class MessageConnection implements Receiver {
+export class MessageConnection implements Receiver, Link {
   readonly #connection: Connection;
   readonly #protocol: Protocol;
   readonly #options: DecoderOptions;
@@ -76,6 +78,11 @@ export class MessageConnection implements Receiver {
   /** How the connection was established. */
   get handshake(): Handshake | undefined {
     return this.#connection.handshake;
+  }
+
+  /** A WebSocket has its own framing, and none of the protocol's customs. */
+  get greetings(): number {
+    return this.#connection.framing ? 0 : (this.#protocol.greeting ?? 0);
   }
 
   /** The framing of what this end sends, with the encoder of this connection. */
@@ -131,6 +138,11 @@ export class MessageConnection implements Receiver {
       this.#isFlushDue = false;
       this.#flush();
     });
+  }
+
+  /** The frame that {@link send} would send. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  encode(message: string | Uint8Array | Message): Uint8Array {
+    return encode(this.#framing, message);
   }
 
   /** Sends a frame at once, after all earlier messages. Its bytes must not change afterwards. */

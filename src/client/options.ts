@@ -5,38 +5,26 @@ import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
-import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
-import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
-import { type Correlate, checkCorrelate } from '../requests/correlation.ts';
+import { refuseUnknown } from '../option-values.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
+import {
+  type ClientOptions,
+  clientOptionNames,
+  type MessageClientSettings,
+  resolveClientSettings,
+} from './client-settings.ts';
 import type { DialSettings } from './dial.ts';
 
-/** The state of a client. `message-client.ts` has the table of states. */
-export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
-
 /** Options of {@link connect}. Times are milliseconds, sizes are bytes; the reference lists every limit. */
-export interface ConnectOptions<C extends MaybeCodec = undefined> extends WireOptions, OptionalValues<ClientLimits> {
-  /** Converts between messages and the values that the client gets and gives, such as `json()`. Default: none. */
-  readonly codec?: C | undefined;
-  /** How replies are matched to requests. Default: by order. */
-  readonly correlate?: Correlate<NoInfer<C>> | undefined;
+export interface ConnectOptions<C extends MaybeCodec = undefined> extends WireOptions, ClientOptions<C> {
   /** Which certificates to accept over TLS. Default: those the runtime trusts, for the address's host name. */
   readonly tls?: TlsOptions | undefined;
-  /** Aborts the attempt to connect, and later the connection. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Whether to reconnect when an open connection is lost. Default: no. Requests in flight are rejected, and unsent
-   * messages are lost; nothing is sent a second time.
-   */
-  readonly reconnect?: boolean | OptionalValues<ReconnectLimits> | undefined;
   /**
    * For `exec:` addresses: receives what the program prints on stderr, line by line, without the newline and not escaped.
    * Default: its last lines are in the error if it fails.
    */
   readonly stderr?: ((line: string) => void) | undefined;
-  /** Called on each change of state, with the error that caused it, if any. Must not throw. */
-  readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   /** @internal Called when bytes have arrived, after their messages. */
   readonly onReceived?: (() => void) | undefined;
   /** For tests: what carries the bytes, such as `memoryTransport()` of `yodel/testing`. Default: sockets. */
@@ -50,18 +38,11 @@ export interface ConnectOptions<C extends MaybeCodec = undefined> extends WireOp
 export type AnyConnectOptions = ConnectOptions<any>;
 
 /** @internal The options with their defaults filled in. */
-export interface ClientSettings {
+export interface ClientSettings extends MessageClientSettings {
   readonly protocol: Protocol;
   readonly tls: TlsOptions;
-  readonly limits: ClientLimits;
-  // biome-ignore lint/suspicious/noExplicitAny: the values are whatever the codec makes of them
-  readonly correlate: Correlate<any> | undefined;
-  readonly reconnect: ReconnectLimits | undefined;
   readonly stderr: ((line: string) => void) | undefined;
-  readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
-  readonly onReceived: (() => void) | undefined;
   readonly transport: Transport;
-  readonly clock: Clock;
 }
 
 /**
@@ -70,18 +51,13 @@ export interface ClientSettings {
  */
 export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
-  checkCorrelate(options.correlate);
   return {
+    ...resolveClientSettings(options, options.clock ?? realClock),
     protocol: resolveWire(options),
     tls: resolveTls(options.tls),
-    limits: resolveOptions(clientOptions, options),
-    correlate: options.correlate,
-    reconnect: resolveReconnect(options.reconnect),
     stderr: options.stderr,
-    onStateChange: options.onStateChange,
     onReceived: options.onReceived,
     transport: options.transport ?? runtimeTransport,
-    clock: options.clock ?? realClock,
   };
 }
 
@@ -95,22 +71,8 @@ export function dialSettings(
 }
 
 const knownOptions = [
-  ...[
-    'framing',
-    'replyFraming',
-    'protocol',
-    'encoding',
-    'correlate',
-    'tls',
-    'signal',
-    'reconnect',
-    'stderr',
-    'onStateChange',
-    'onReceived',
-    'transport',
-    'clock',
-  ],
-  ...Object.keys(clientOptions),
+  ...['framing', 'replyFraming', 'protocol', 'encoding', 'tls', 'stderr', 'onReceived', 'transport', 'clock'],
+  ...clientOptionNames,
 ];
 
 function resolveTls(tls: TlsOptions = {}): TlsOptions {
@@ -119,24 +81,4 @@ function resolveTls(tls: TlsOptions = {}): TlsOptions {
   }
   refuseUnknown(tls, ['ca', 'servername', 'insecure', 'cert', 'key'], 'tls');
   return tls;
-}
-
-function resolveReconnect(reconnect: ConnectOptions['reconnect']): ReconnectLimits | undefined {
-  if (reconnect === undefined || reconnect === false) return undefined;
-  const given = reconnect === true ? {} : reconnect;
-  if (typeof given !== 'object' || given === null) {
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `the option "reconnect" takes true, false or an object, not ${String(given)}`,
-    );
-  }
-  refuseUnknown(given, Object.keys(reconnectOptions), 'reconnect');
-  const limits = resolveOptions(reconnectOptions, given);
-  if (limits.minDelay > limits.maxDelay) {
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `minDelay (${limits.minDelay}) is above maxDelay (${limits.maxDelay})`,
-    );
-  }
-  return limits;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { YodelError } from '../errors.ts';
+import { isYodelError, YodelError } from '../errors.ts';
 import type { ReconnectLimits } from '../options.ts';
 
 /**
@@ -62,7 +62,7 @@ export class Reconnector {
       try {
         return await open(aborter.signal);
       } catch (error) {
-        if (!(error instanceof YodelError)) throw error;
+        if (!isYodelError(error)) throw error;
         failed(error);
       } finally {
         this.#interrupt = undefined;

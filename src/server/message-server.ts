@@ -110,8 +110,10 @@ export class MessageServer implements SessionServer {
     void options.journal?.failed.then((error) => this.#abort(error));
   }
 
-  get addresses(): readonly SocketAddress[] {
-    return this.#listeners.map(({ address }) => address);
+  get addresses(): readonly [SocketAddress, ...SocketAddress[]] {
+    const [first, ...others] = this.#listeners.map(({ address }) => address);
+    // The type says that there is one, which is so whenever a program asks.
+    return first ? [first, ...others] : ([] as unknown as readonly [SocketAddress]);
   }
 
   get sessions(): ReadonlySet<Session> {

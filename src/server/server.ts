@@ -20,8 +20,11 @@ import {
 export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   extends AsyncDisposable,
     SessionServer<Data, C> {
-  /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. None with `listen: false`. */
-  readonly addresses: readonly SocketAddress[];
+  /**
+   * The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. With `listen: false` there is
+   * none, although the type promises the first.
+   */
+  readonly addresses: readonly [SocketAddress, ...SocketAddress[]];
   /**
    * The maximum number of concurrent connections: the option `maxConnections`, or fewer if the process's limit of open
    * files requires it.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ClientState } from '../../src/client/options.ts';
+import type { ClientState } from '../../src/client/client.ts';
 import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 

@@ -192,7 +192,7 @@ describe('after maxAttempts failures in a row', () => {
     expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'closed: YODEL_CONNECTION_REFUSED']);
     expect(reading.error).toMatchObject({
       code: 'YODEL_CONNECTION_REFUSED',
-      message: 'cannot reconnect to unix:///host: connection refused: nothing listens there',
+      message: 'cannot connect to unix:///host: connection refused: nothing listens there',
     });
     await client.closed;
     expect(host.clock.waiting).toBe(0);
