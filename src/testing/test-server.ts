@@ -1,5 +1,5 @@
 /** A server in memory, for tests of handlers. */
-import { type Address, parseAddress, type SocketAddress } from '../address.ts';
+import { type Address, parseAddress, type SocketAddress, WebSocketAddress } from '../address.ts';
 import type { Codec, MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { ServeOptions, WithData } from '../server/options.ts';
@@ -7,7 +7,12 @@ import type { Server } from '../server/server.ts';
 import type { Handler } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { type MemoryOptions, type MemoryTransport, memoryTransport } from '../transport/memory.ts';
+import {
+  type MemoryDialOptions,
+  type MemoryOptions,
+  type MemoryTransport,
+  memoryTransport,
+} from '../transport/memory.ts';
 import type { Security } from '../transport/transport.ts';
 import { FakeClock } from './fake-clock.ts';
 import { Peer } from './peer.ts';
@@ -31,6 +36,10 @@ export interface TestConnectOptions {
   readonly from?: SocketAddress | string | undefined;
   /** What handlers read as `session.security`: the result of a TLS handshake, with the client's certificate. Default: undefined. */
   readonly security?: Security | undefined;
+  /** For a server that listens on `ws://`: path and query, such as `/chat?token=1`. Default: those of the address. */
+  readonly path?: string | undefined;
+  /** For a server that listens on `ws://`: further headers of the request, such as `{ origin: 'https://example.org' }`. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A server in memory: everything is as with `serve()`, except that no byte leaves the process and time stands still. */
@@ -75,7 +84,7 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
 
   /** Connects a client that sends and receives bytes. */
   async dial(options: TestConnectOptions = {}): Promise<Peer> {
-    const peer = new Peer(await this.transport.connect(this.address, dialOptions(options)));
+    const peer = new Peer(await this.transport.connect(...target(this.address, options)));
     this.#peers.push(peer);
     await settled();
     return peer;
@@ -106,7 +115,9 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   }
 
   async #connect(options: TestConnectOptions, close: () => Promise<void>): Promise<TestSession<Data, C>> {
-    const connection = await this.transport.connect(this.address, dialOptions(options));
+    const connection = await this.transport.connect(...target(this.address, options));
+    // After an upgrade, the session begins in another turn.
+    if (connection.framing) await settled();
     const watched = this.#watch.of(connection.local);
     if (!watched?.session) {
       connection.abort();
@@ -114,7 +125,8 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     }
     const session = watched.session as unknown as Session<Data, C> & ServedSession;
     const { lateFailures, closed } = watched;
-    const owner: SessionOwner = { codec: this.#codec, clock: this.clock, lateFailures, closed: closed.promise, close };
+    const { clock, transport } = this;
+    const owner: SessionOwner = { codec: this.#codec, clock, transport, lateFailures, closed: closed.promise, close };
     const client = new TestSession<Data, C>(connection, session, owner);
     await settled();
     await untilTrue(() => session.isIdle || client.peer.size > 0 || client.peer.closed);
@@ -186,10 +198,10 @@ export async function testSession<Data = Record<string, unknown>, C extends Mayb
   options: TestSessionOptions<Data, C> & WithData<NoInfer<Data>> = {} as TestSessionOptions<Data, C> &
     WithData<NoInfer<Data>>,
 ): Promise<TestSession<Data, C>> {
-  const { from, security, ...serverOptions } = options;
+  const { from, security, path, headers, ...serverOptions } = options;
   const all = { ...serverOptions, handler } as unknown as TestServerOptions<Data, C> & WithData<NoInfer<Data>>;
   const server = await testServer<Data, C>(all);
-  return await server.connectOnly({ from, security });
+  return await server.connectOnly({ from, security, path, headers });
 }
 
 interface Setting {
@@ -242,9 +254,13 @@ class Watch implements Subscriber {
   }
 }
 
-function dialOptions({ from, security }: TestConnectOptions): {
-  from: SocketAddress | undefined;
-  security: Security | undefined;
-} {
-  return { from: typeof from === 'string' ? (parseAddress(from) as SocketAddress) : from, security };
+/** Where and how a client connects. */
+function target(address: SocketAddress, options: TestConnectOptions): [SocketAddress, MemoryDialOptions] {
+  const { from, security, path, headers } = options;
+  const isWebSocket = address.scheme === 'ws' || address.scheme === 'wss';
+  const to =
+    isWebSocket && path !== undefined
+      ? new WebSocketAddress(address.scheme, address.host, address.port, path)
+      : address;
+  return [to, { from: typeof from === 'string' ? (parseAddress(from) as SocketAddress) : from, security, headers }];
 }

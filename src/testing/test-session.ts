@@ -3,10 +3,10 @@ import type { Codec, MaybeCodec, Received } from '../codec/codec.ts';
 import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import { decodeChunk, encodeLike } from '../framing/framing.ts';
-import type { Message } from '../framing/message.ts';
+import { Message } from '../framing/message.ts';
 import { type Conversation, openConversation } from '../framing/protocol.ts';
 import type { Session } from '../session/public-session.ts';
-import { isQuiet } from '../transport/memory.ts';
+import type { MemoryTransport } from '../transport/memory.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { Peer } from './peer.ts';
@@ -31,6 +31,7 @@ export interface SessionOwner {
   /** Of the client's end. */
   readonly codec: Codec | undefined;
   readonly clock: FakeClock;
+  readonly transport: MemoryTransport;
   /** What its handler threw after the end, so that no reply tells. */
   readonly lateFailures: unknown[];
   /** Resolves with the reason once the session is closed. */
@@ -240,7 +241,7 @@ export class TestSession<Data = Record<string, unknown>, C extends MaybeCodec = 
   }
 
   #isIdle(): boolean {
-    return this.peer.closed || (this.#served.isIdle && isQuiet(this.#connection));
+    return this.peer.closed || (this.#served.isIdle && this.#owner.transport.isQuiet);
   }
 
   #checkOpen(): void {
@@ -280,7 +281,9 @@ export class TestSession<Data = Record<string, unknown>, C extends MaybeCodec = 
     const { codec } = this.#owner;
     const payload = codec ? encodeValue(codec, message) : message;
     const framing = this.#connection.framing ?? this.session.protocol.framing;
-    return encodeLike(framing, payload as string | Uint8Array | Message, undefined, this.#conversation.encoder);
+    // A message of text, where the framing distinguishes that: a text message of WebSocket.
+    const sent = typeof payload === 'string' ? Message.of(payload) : (payload as Uint8Array | Message);
+    return encodeLike(framing, sent, undefined, this.#conversation.encoder);
   }
 
   #valueOf(message: Message): Heard<C> {

@@ -37,6 +37,8 @@ export interface MemoryDialOptions extends DialOptions {
   readonly from?: SocketAddress | undefined;
   /** What the server reads as `session.security`, as if the connection were encrypted. Default: undefined. */
   readonly security?: Security | undefined;
+  /** Of the request for a WebSocket: further headers, such as `origin` and `cookie`. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Connections inside one process. The addresses exist only here, so that any of them is free. */
@@ -50,6 +52,8 @@ export interface MemoryTransport extends Transport {
   readonly attempts: number;
   /** The number of open connections. */
   readonly connections: number;
+  /** @internal Whether nothing is on its way. */
+  readonly isQuiet: boolean;
   /** Breaks all connections: both ends see a reset. */
   reset(): void;
   connect(address: Address, options?: MemoryDialOptions): Promise<Connection>;
@@ -58,7 +62,7 @@ export interface MemoryTransport extends Transport {
 /**
  * A transport for tests: connections inside one process, for `serve({ transport })` and `connect(address, { transport })`. It carries
  * bytes as TCP does: in order, in any chunks, with back-pressure, half-close and resets. Host names are not looked up, and nothing is
- * encrypted, whatever the address says.
+ * encrypted, whatever the address says. Over `ws://` and `wss://` there are real upgrades.
  */
 export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
   return new Memory(options);
@@ -68,6 +72,7 @@ class Memory implements MemoryTransport {
   connecting: 'accept' | 'refuse' | 'hang' = 'accept';
   attempts = 0;
   readonly #options: MemoryOptions;
+  readonly #traffic: Traffic = { onTheWay: 0 };
   readonly #listeners = new Map<string, ListenOptions>();
   /** The clients' ends. */
   readonly #open = new Set<MemoryConnection>();
@@ -81,15 +86,31 @@ class Memory implements MemoryTransport {
     return this.#open.size;
   }
 
+  get isQuiet(): boolean {
+    return this.#traffic.onTheWay === 0;
+  }
+
   reset(): void {
     for (const connection of [...this.#open]) connection.break();
   }
 
   // Bound, as `listen`: a test may put either of them into a transport of its own.
-  readonly connect = async (
-    address: Address,
-    { signal, from, security }: MemoryDialOptions = {},
-  ): Promise<Connection> => {
+  readonly connect = async (address: Address, options: MemoryDialOptions = {}): Promise<Connection> => {
+    if (address.scheme !== 'ws' && address.scheme !== 'wss') return await this.#connect(address, options);
+    const { connectWebSocket } = await import('./websocket.ts');
+    const { from, security } = options;
+    return await connectWebSocket(address, options, (below, dial) => this.#connect(below, { ...dial, from, security }));
+  };
+
+  readonly listen = async (requested: SocketAddress, options: ListenOptions): Promise<Listener> => {
+    const { webSocket } = options;
+    if ((requested.scheme !== 'ws' && requested.scheme !== 'wss') || !webSocket)
+      return this.#listen(requested, options);
+    const { listenWebSocket } = await import('./websocket/listener.ts');
+    return await listenWebSocket(requested, { ...options, webSocket }, async (...below) => this.#listen(...below));
+  };
+
+  async #connect(address: Address, { signal, from, security }: MemoryDialOptions): Promise<Connection> {
     signal?.throwIfAborted();
     this.attempts++;
     const { latencyMs = 0, clock = realClock } = this.#options;
@@ -103,7 +124,8 @@ class Memory implements MemoryTransport {
       const why = listener ? 'it refuses connections' : 'nothing listens there';
       throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: ${why}`);
     }
-    const [client, server] = memoryPair(this.#options, address, from ?? new TcpAddress('127.0.0.1', ++this.#lastPort));
+    const clientAddress = from ?? new TcpAddress('127.0.0.1', ++this.#lastPort);
+    const [client, server] = memoryPair(this.#options, address, clientAddress, this.#traffic);
     const { local, peer: remote } = client;
     client.handshake = { local, remote, resolved: undefined, lookupMs: undefined, connectMs: 2 * latencyMs };
     server.security = security;
@@ -111,18 +133,18 @@ class Memory implements MemoryTransport {
     client.closed = () => void this.#open.delete(client);
     listener.accept(server);
     return client;
-  };
+  }
 
-  readonly listen = async (requested: SocketAddress, listenOptions: ListenOptions): Promise<Listener> => {
+  #listen(requested: SocketAddress, options: ListenOptions): Listener {
     const picksPort = requested.scheme === 'tcp' && requested.port === 0;
     const address = picksPort ? new TcpAddress(requested.host, ++this.#lastPort) : requested;
     const name = String(address);
     if (this.#listeners.has(name)) {
       throw new YodelError('YODEL_ADDRESS_IN_USE', `cannot listen on ${name}: the address is in use`);
     }
-    this.#listeners.set(name, listenOptions);
+    this.#listeners.set(name, options);
     return { address, close: async () => void this.#listeners.delete(name) };
-  };
+  }
 }
 
 /** Resolves after the time, if one is given, or when the signal is aborted. */
@@ -136,22 +158,23 @@ async function pause(delayMs: number | undefined, clock: Clock, signal: AbortSig
   signal?.removeEventListener('abort', over);
 }
 
+/** Counts what is on its way: bytes, FINs and resets, during the latency. */
+interface Traffic {
+  onTheWay: number;
+}
+
 /** Two connected ends: the client's and the server's. */
 export function memoryPair(
   options: MemoryOptions = {},
   server: Address = new TcpAddress('127.0.0.1', 7878),
   client: Address = new TcpAddress('127.0.0.1', 50_000),
+  traffic: Traffic = { onTheWay: 0 },
 ): [MemoryConnection, MemoryConnection] {
-  const a = new MemoryConnection(client, server, options);
-  const b = new MemoryConnection(server, client, options);
+  const a = new MemoryConnection(client, server, options, traffic);
+  const b = new MemoryConnection(server, client, options, traffic);
   a.other = b;
   b.other = a;
   return [a, b];
-}
-
-/** Whether nothing is on its way through a connection of this transport: bytes are, during its latency. */
-export function isQuiet(connection: Connection): boolean {
-  return !(connection instanceof MemoryConnection) || connection.isQuiet;
 }
 
 class MemoryConnection implements Connection {
@@ -171,8 +194,7 @@ class MemoryConnection implements Connection {
   #outgoing = Buffer.alloc(0);
   /** Bytes on their way to this end. */
   #inFlight = 0;
-  /** What is on its way to the other end: bytes, FIN, a reset. */
-  #sending = 0;
+  readonly #traffic: Traffic;
   /** Received but not delivered yet, as in a kernel's receive buffer. */
   #incoming: Buffer = Buffer.alloc(0);
   #receiver: Receiver | undefined;
@@ -190,7 +212,9 @@ class MemoryConnection implements Connection {
     local: Address,
     peer: Address,
     { chunkSize = Number.MAX_SAFE_INTEGER, capacity = 65_536, latencyMs = 0, clock = realClock }: MemoryOptions,
+    traffic: Traffic,
   ) {
+    this.#traffic = traffic;
     this.local = local;
     this.peer = peer;
     this.#chunkSize = typeof chunkSize === 'number' ? () => chunkSize : chunkSize;
@@ -201,10 +225,6 @@ class MemoryConnection implements Connection {
 
   get unsent(): number {
     return this.#outgoing.length;
-  }
-
-  get isQuiet(): boolean {
-    return this.#sending === 0 && this.other.#sending === 0;
   }
 
   start(receiver: Receiver): void {
@@ -261,9 +281,9 @@ class MemoryConnection implements Connection {
   /** What the other end notices only after the latency. */
   #later(arrive: () => void): void {
     if (this.#latencyMs === 0) return arrive();
-    this.#sending++;
+    this.#traffic.onTheWay++;
     this.#clock.after(this.#latencyMs, () => {
-      this.#sending--;
+      this.#traffic.onTheWay--;
       arrive();
     });
   }

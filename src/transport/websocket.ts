@@ -10,6 +10,12 @@ import { WebSocketConnection } from './websocket/connection.ts';
 import { InvalidHead, readHead } from './websocket/head-reader.ts';
 import { type HttpHead, lists } from './websocket/http-head.ts';
 
+/** How to connect over WebSocket. */
+export interface UpgradeOptions extends DialOptions {
+  /** Further headers of the request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Resolves when the server has granted the upgrade.
  *
@@ -18,7 +24,7 @@ import { type HttpHead, lists } from './websocket/http-head.ts';
  */
 export async function connectWebSocket(
   address: WebSocketAddress,
-  options: DialOptions,
+  options: UpgradeOptions,
   connect: Transport['connect'],
 ): Promise<Connection> {
   const { scheme, host, port } = address;
@@ -33,7 +39,7 @@ export async function connectWebSocket(
 async function requestUpgrade(
   connection: Connection,
   address: WebSocketAddress,
-  { signal, pingInterval = clientOptions.pingInterval.default }: DialOptions,
+  { signal, pingInterval = clientOptions.pingInterval.default, headers = {} }: UpgradeOptions,
 ): Promise<Connection> {
   const startedAt = performance.now();
   const key = randomBytes(16).toString('base64');
@@ -67,7 +73,7 @@ async function requestUpgrade(
       return undefined;
     },
   });
-  connection.write(Buffer.from(request(address, key)));
+  connection.write(Buffer.from(request(address, key, headers)));
   try {
     signal?.throwIfAborted();
     return await opened.promise;
@@ -79,7 +85,11 @@ async function requestUpgrade(
   }
 }
 
-function request({ scheme, host, port, path }: WebSocketAddress, key: string): string {
+function request(
+  { scheme, host, port, path }: WebSocketAddress,
+  key: string,
+  headers: Readonly<Record<string, string>>,
+): string {
   const name = host.includes(':') ? `[${host}]` : host;
   const isUsualPort = port === (scheme === 'wss' ? 443 : 80);
   const lines = [
@@ -89,6 +99,7 @@ function request({ scheme, host, port, path }: WebSocketAddress, key: string): s
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${key}`,
     'Sec-WebSocket-Version: 13',
+    ...Object.entries(headers).map(([header, value]) => `${header}: ${value}`),
   ];
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
