@@ -2,6 +2,7 @@
 import { type Address, parseAddress, type SocketAddress, WebSocketAddress } from '../address.ts';
 import type { Codec, MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
+import type { Message } from '../framing/message.ts';
 import type { ServeOptions, WithData } from '../server/options.ts';
 import type { Server } from '../server/server.ts';
 import type { Handler } from '../session/handler.ts';
@@ -50,20 +51,19 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   readonly clock: FakeClock;
   /** Carries the bytes: for `connect(server.address, { transport: server.transport })`, and to refuse or break connections. */
   readonly transport: MemoryTransport;
-  readonly #codec: Codec | undefined;
-  readonly #watch: Watch;
+  readonly #convert: Conversion;
+  /** Created for the first session that is connected by messages. */
+  #watch: Watch | undefined;
   readonly #sessions: TestSession<Data, C>[] = [];
   readonly #peers: Peer[] = [];
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(server: Server<Data, C>, options: TestServerOptions<Data, C>, setting: Setting) {
+  constructor(server: Server<Data, C>, setting: Setting) {
     this.server = server;
     this.clock = setting.clock;
     this.transport = setting.transport;
-    this.#watch = setting.watch;
-    const codec = options.codec as Codec | undefined;
-    this.#codec = codec?.peer ?? codec;
+    this.#convert = setting.convert;
   }
 
   /** The address that it listens on. It exists only in {@link transport}. */
@@ -115,10 +115,11 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   }
 
   async #connect(options: TestConnectOptions, close: () => Promise<void>): Promise<TestSession<Data, C>> {
+    const watch = this.#watchSessions();
     const connection = await this.transport.connect(...target(this.address, options));
     // After an upgrade, the session begins in another turn.
     if (connection.framing) await settled();
-    const watched = this.#watch.of(connection.local);
+    const watched = watch.of(connection.local);
     if (!watched?.session) {
       connection.abort();
       throw watched?.refusal ?? new YodelError('YODEL_CONNECTION_CLOSED', 'the server has closed the connection');
@@ -126,7 +127,7 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     const session = watched.session as unknown as Session<Data, C> & ServedSession;
     const { lateFailures, closed } = watched;
     const { clock, transport } = this;
-    const owner: SessionOwner = { codec: this.#codec, clock, transport, lateFailures, closed: closed.promise, close };
+    const owner: SessionOwner = { ...this.#convert, clock, transport, lateFailures, closed: closed.promise, close };
     const client = new TestSession<Data, C>(connection, session, owner);
     await settled();
     await untilTrue(() => session.isIdle || client.peer.size > 0 || client.peer.closed);
@@ -135,6 +136,13 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     if (thrown?.code !== 'YODEL_HANDLER_FAILED') return client;
     connection.abort();
     throw thrown.cause;
+  }
+
+  #watchSessions(): Watch {
+    if (this.#watch) return this.#watch;
+    this.#watch = new Watch();
+    this.server.subscribe(this.#watch);
+    return this.#watch;
   }
 
   async #close(): Promise<void> {
@@ -169,12 +177,19 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
   const { network, ...serveOptions } = options;
   const clock = options.clock ?? new FakeClock();
   const transport = options.transport ?? memoryTransport({ clock, ...network });
-  const watch = new Watch();
-  const telemetry = [watch, ...[options.telemetry ?? []].flat()];
   // Loaded here, so that tests of framings load no server.
-  const { serve } = await import('../server/server.ts');
-  const all = { ...serveOptions, clock, transport, telemetry } as ServeOptions<Data, C> & WithData<NoInfer<Data>>;
-  return new TestServer<Data, C>(await serve<Data, C>(all), options, { clock, transport, watch });
+  const [{ serve }, { decodeMessage, encodeValue }] = await Promise.all([
+    import('../server/server.ts'),
+    import('../codec/values.ts'),
+  ]);
+  const own = options.codec as Codec | undefined;
+  const codec = own?.peer ?? own;
+  const convert: Conversion = {
+    decode: (message) => (codec ? decodeMessage(codec, message) : message.text),
+    encode: (said) => (codec ? encodeValue(codec, said) : said) as string | Uint8Array | Message,
+  };
+  const all = { ...serveOptions, clock, transport } as ServeOptions<Data, C> & WithData<NoInfer<Data>>;
+  return new TestServer<Data, C>(await serve<Data, C>(all), { clock, transport, convert });
 }
 
 /** Options of {@link testSession}. */
@@ -204,10 +219,12 @@ export async function testSession<Data = Record<string, unknown>, C extends Mayb
   return await server.connectOnly({ from, security, path, headers });
 }
 
+type Conversion = Pick<SessionOwner, 'decode' | 'encode'>;
+
 interface Setting {
   readonly clock: FakeClock;
   readonly transport: MemoryTransport;
-  readonly watch: Watch;
+  readonly convert: Conversion;
 }
 
 /** What became of a connection at the server. */

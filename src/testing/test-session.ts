@@ -1,6 +1,5 @@
 /** A client in the hands of a test, and the session that it has with a handler. */
 import type { Codec, MaybeCodec, Received } from '../codec/codec.ts';
-import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import { decodeChunk, encodeLike } from '../framing/framing.ts';
 import { Message } from '../framing/message.ts';
@@ -28,8 +27,10 @@ export interface ServedSession {
 
 /** @internal What a session needs of its server. */
 export interface SessionOwner {
-  /** Of the client's end. */
-  readonly codec: Codec | undefined;
+  /** What a message is for the test: text, or a value of the codec. */
+  decode(message: Message): unknown;
+  /** The message of what the test sends. */
+  encode(said: unknown): string | Uint8Array | Message;
   readonly clock: FakeClock;
   readonly transport: MemoryTransport;
   /** What its handler threw after the end, so that no reply tells. */
@@ -278,17 +279,15 @@ export class TestSession<Data = Record<string, unknown>, C extends MaybeCodec = 
   }
 
   #frameOf(message: Said<C>): Uint8Array {
-    const { codec } = this.#owner;
-    const payload = codec ? encodeValue(codec, message) : message;
+    const payload = this.#owner.encode(message);
     const framing = this.#connection.framing ?? this.session.protocol.framing;
     // A message of text, where the framing distinguishes that: a text message of WebSocket.
-    const sent = typeof payload === 'string' ? Message.of(payload) : (payload as Uint8Array | Message);
+    const sent = typeof payload === 'string' ? Message.of(payload) : payload;
     return encodeLike(framing, sent, undefined, this.#conversation.encoder);
   }
 
   #valueOf(message: Message): Heard<C> {
-    const { codec } = this.#owner;
-    return (codec ? decodeMessage(codec, message) : message.text) as Heard<C>;
+    return this.#owner.decode(message) as Heard<C>;
   }
 }
 
