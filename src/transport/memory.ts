@@ -121,8 +121,8 @@ class Memory implements MemoryTransport {
     signal?.throwIfAborted();
     const listener = this.#listeners.get(String(address));
     if (!listener || this.connecting === 'refuse') {
-      const why = listener ? 'it refuses connections' : 'nothing listens there';
-      throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: ${why}`);
+      const text = `cannot connect to ${address}: connection refused: nothing listens there`;
+      throw new YodelError('YODEL_CONNECTION_REFUSED', text);
     }
     const clientAddress = from ?? new TcpAddress('127.0.0.1', ++this.#lastPort);
     const [client, server] = memoryPair(this.#options, address, clientAddress, this.#traffic);

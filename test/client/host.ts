@@ -3,10 +3,10 @@ import { type Address, UnixAddress } from '../../src/address.ts';
 import type { Client } from '../../src/client/client.ts';
 import { connect } from '../../src/client/connect.ts';
 import type { ConnectOptions } from '../../src/client/options.ts';
-import { type MemoryOptions, memoryTransport } from '../../src/transport/memory.ts';
-import type { Transport } from '../../src/transport/transport.ts';
-import { Peer } from '../session/peer.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
+import { type MemoryOptions, type MemoryTransport, memoryTransport } from '../../src/transport/memory.ts';
 
 /**
  * A server that the test controls step by step, on the in-memory transport and a fake clock. At the end of the test its clients are
@@ -14,26 +14,22 @@ import { FakeClock, settled } from '../support/fake-clock.ts';
  */
 export class Host {
   readonly clock = new FakeClock();
-  readonly transport: Transport;
+  readonly transport: MemoryTransport;
   /** The server's end of each connection, in order. */
   readonly peers: Peer[] = [];
-  /** The number of attempts to connect. */
-  attempts = 0;
-  /** While set, connections are refused. */
-  isDown = false;
   address!: Address;
   readonly #clients: Client[] = [];
 
   private constructor(network: MemoryOptions | undefined) {
-    const memory = memoryTransport(network);
-    this.transport = {
-      listen: memory.listen,
-      connect: (address, options) => {
-        this.attempts++;
-        if (!this.isDown) return memory.connect(address, options);
-        return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
-      },
-    };
+    this.transport = memoryTransport(network);
+  }
+
+  get attempts(): number {
+    return this.transport.attempts;
+  }
+
+  set isDown(isDown: boolean) {
+    this.transport.connecting = isDown ? 'refuse' : 'accept';
   }
 
   static async open(network?: MemoryOptions): Promise<Host> {

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { raw } from '../../src/framing/raw.ts';
-import type { ServeOptions } from '../../src/server/options.ts';
 import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { serveOneClient } from '../session/harness.ts';
+import { type HarnessOptions, serveOneClient } from '../session/harness.ts';
 
 /** Tries to serve with what a program without types might pass. */
 function trial(options: object): Promise<unknown> {
@@ -30,7 +29,7 @@ describe('an unknown option', () => {
 
   it('that is similar to no other is refused with a list of all', async () => {
     await expect(trial({ colour: 'red' })).rejects.toThrow(
-      /^serve\(\) has no option "colour"\. Known: data, handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
+      /^serve\(\) has no option "colour"\. Known: data, .*handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
     );
   });
 });
@@ -78,7 +77,7 @@ describe('an invalid value', () => {
 
 it('undefined is the same as leaving an option out', async () => {
   const names = ['handler', 'framing', 'encoding', 'maxMessages', 'idleTimeout', 'shutdownTimeout', 'signal'];
-  const options: ServeOptions = Object.fromEntries(names.map((name) => [name, undefined]));
+  const options: HarnessOptions = Object.fromEntries(names.map((name) => [name, undefined]));
   const { peer } = await serveOneClient(options);
   expect(await peer.says('hello\n')).toBe('hello\n');
 });

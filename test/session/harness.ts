@@ -1,56 +1,59 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Address } from '../../src/address.ts';
-import type { ServeOptions } from '../../src/server/options.ts';
-import { type Server, serve } from '../../src/server/server.ts';
+import type { Server } from '../../src/server/server.ts';
 import type { Session } from '../../src/session/public-session.ts';
-import { type MemoryOptions, memoryPair, memoryTransport } from '../../src/transport/memory.ts';
-import type { Connection, ListenOptions, Receiver, Transport } from '../../src/transport/transport.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
-import { Peer } from './peer.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { Peer } from '../../src/testing/peer.ts';
+import { type TestServer, type TestServerOptions, testServer } from '../../src/testing/test-server.ts';
+import { settled } from '../../src/testing/turns.ts';
+import { type MemoryOptions, type MemoryTransport, memoryPair, memoryTransport } from '../../src/transport/memory.ts';
+import type { Connection, ListenOptions, Receiver } from '../../src/transport/transport.ts';
 
 /** Options of the server and of its connections. */
-export interface HarnessOptions extends ServeOptions {
-  readonly network?: MemoryOptions;
-}
+export type HarnessOptions = TestServerOptions;
 
 /**
- * A server on the in-memory transport, with a fake clock. At the end of the test the server is closed, and no timer may be
- * left.
+ * A test server whose side of the connections can be observed and disturbed. At the end of the test it is closed, and no session,
+ * byte or timer may be left.
  */
 export class Harness {
   readonly clock: FakeClock;
-  readonly transport: Transport;
+  readonly transport: MemoryTransport;
   /** The server's side of each connection, in the order of arrival. */
   readonly served: Connection[] = [];
   /** What receives on each of them. */
   readonly receivers: Receiver[] = [];
   /** The text of each write of the server, on all connections. */
   readonly writes: string[] = [];
-  server!: Server;
+  #test!: TestServer;
   #listening!: ListenOptions;
   #closed: Promise<void> | undefined;
 
   private constructor(clock: FakeClock, network: MemoryOptions | undefined) {
     this.clock = clock;
     const memory = memoryTransport(network);
-    this.transport = {
-      connect: memory.connect,
-      listen: (address, options) => {
+    const { listen } = memory;
+    this.transport = Object.assign(memory, {
+      listen: (address: Parameters<typeof listen>[0], options: ListenOptions) => {
         const accept = (connection: Connection) => {
           this.#watch(connection);
           options.accept(connection);
         };
         this.#listening = { ...options, accept };
-        return memory.listen(address, this.#listening);
+        return listen(address, this.#listening);
       },
-    };
+    });
   }
 
   static async open({ network, ...options }: HarnessOptions = {}): Promise<Harness> {
-    const harness = new Harness((options.clock as FakeClock | undefined) ?? new FakeClock(), network);
-    harness.server = await serve({ clock: harness.clock, transport: harness.transport, ...options });
+    const harness = new Harness(options.clock ?? new FakeClock(), network);
+    harness.#test = await testServer({ clock: harness.clock, transport: harness.transport, ...options });
     onTestFinished(() => harness.close());
     return harness;
+  }
+
+  get server(): Server {
+    return this.#test.server;
   }
 
   get address(): Address {
@@ -58,10 +61,8 @@ export class Harness {
   }
 
   /** A new connection to the server. */
-  async connect(): Promise<Peer> {
-    const peer = new Peer(await this.transport.connect(this.address));
-    await settled();
-    return peer;
+  connect(): Promise<Peer> {
+    return this.#test.dial();
   }
 
   /** A connection that was in the operating system's queue when the server stopped listening. */

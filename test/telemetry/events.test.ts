@@ -1,9 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
-import type { ServeOptions } from '../../src/server/options.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
-import { Harness } from '../session/harness.ts';
+import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';
 
@@ -41,7 +40,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
 
 describe('a session that ended without an error has its duration, and what ended it first', () => {
   /** The record of the first session that is over. */
-  async function accountOf(options: ServeOptions, end: (harness: Harness, peer: Peer) => Promise<unknown>) {
+  async function accountOf(options: HarnessOptions, end: (harness: Harness, peer: Peer) => Promise<unknown>) {
     let account: Partial<SessionView> | undefined;
     const closed = ({ endedBy, durationMs }: SessionView) => {
       account ??= { endedBy, durationMs };
