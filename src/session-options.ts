@@ -93,6 +93,23 @@ export const sessionOptions = {
     reason:
       'The same as requestTimeout of connect(), after which a client has given up. gunicorn uses 30 s, too. The handlers proxy and exec have their own time-outs.',
   },
+  /** The time-out for a client's reply to a request of the handler: `session.request`. */
+  requestTimeout: {
+    kind: 'duration',
+    default: 30_000,
+    max: longestDuration,
+    off: 'never',
+    summary: "The time-out for a client's reply to a request of the handler: `session.request`.",
+    reason: 'As that of connect(). While a request is pending, handlerTimeout stands still.',
+  },
+  /** How many requests of the handler to one client may have no reply; further ones are rejected. */
+  maxRequestsInFlight: {
+    kind: 'count',
+    default: 1_000,
+    off: 'unlimited',
+    summary: 'How many requests of the handler to one client may have no reply; further ones are rejected.',
+    reason: 'Each takes about half a kilobyte, and a client that answers none should not cost much.',
+  },
   /** Disconnect a peer that reads none of its pending replies for this long. */
   drainTimeout: {
     kind: 'duration',

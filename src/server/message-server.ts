@@ -10,6 +10,7 @@ import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
+import { checkCorrelate } from '../requests/correlation.ts';
 import { Rooms } from '../rooms/rooms.ts';
 import { MemoryStore } from '../rooms/stored/memory-store.ts';
 import { type HandlerCallbacks, type HandlerObject, resolveHandler } from '../session/handler.ts';
@@ -333,6 +334,7 @@ export class MessageServer implements SessionServer {
       decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
       handler,
       codec,
+      correlate: correlateOf(options),
       data: options.data,
       limits,
       telemetry: this.#telemetry,
@@ -344,6 +346,12 @@ export class MessageServer implements SessionServer {
       running: this.#running,
     };
   }
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` */
+function correlateOf({ correlate }: AnyServeOptions): AnyServeOptions['correlate'] {
+  checkCorrelate(correlate);
+  return correlate;
 }
 
 /** What is passed on to a server is limited by that server: here only as far as memory needs it. */

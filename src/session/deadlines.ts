@@ -7,10 +7,11 @@
  * | drain    | the peer last read something, or output became pending | output is pending                          | the session is disconnected |
  * | linger   | FIN was sent, or the peer last read something          | ending, and no output is pending           | the connection is released  |
  * | message  | the first byte of the unfinished message               | open, reading, and a message is unfinished | error reply, then close     |
- * | idle     | something was last received, sent, or read by the peer | open, reading, and nothing is pending      | error reply, then close     |
- * | handler  | its call, or the session last sent something (1)       | the handler is awaited, and no output is pending | error reply, then close |
+ * | idle     | something was last received, sent, or read by the peer | open, reading, and nothing is pending (2)  | error reply, then close     |
+ * | handler  | its call, or the session last sent something (1)       | the handler is awaited, and no output is pending (2) | error reply, then close |
  *
  * (1) With `concurrency`, only the oldest call counts: what is sent may belong to another one.
+ * (2) While requests to the peer are pending, the handler's time stands still, and the session is idle although it is awaited.
  *
  * Output that is pending waits for the peer: a handler that awaits `drained()` is limited by the drain deadline.
  *
@@ -55,6 +56,8 @@ export class Deadlines extends DeadlineTimer {
   #progress = 0;
   #progressAt: number;
   readonly #handlerTimeout: number;
+  /** Requests to the peer are pending: the handler may wait for them. */
+  awaitsPeer = false;
   /** The deadline that {@link #findNext} found. */
   #next: Deadline | undefined;
 
@@ -81,6 +84,12 @@ export class Deadlines extends DeadlineTimer {
   /** The peer read pending output. */
   peerRead(): void {
     this.#readAt = this.active();
+  }
+
+  /** Requests to the peer were pending. That time does not count for the handler. */
+  extend(since: number, until: number): void {
+    this.awaitsPeer = false;
+    this.#progressAt += until - Math.max(since, this.#progressAt);
   }
 
   /** Output became pending: the operating system did not take all of it. */
@@ -174,7 +183,13 @@ export class Deadlines extends DeadlineTimer {
       due = this.#activeAt + idleTimeout;
       this.#next = 'idle';
     }
-    if (this.#handlerTimeout > 0 && unsent === 0 && this.#runner.isBusy && !this.#lifecycle.isOver) {
+    if (
+      this.#handlerTimeout > 0 &&
+      unsent === 0 &&
+      this.#runner.isBusy &&
+      !this.awaitsPeer &&
+      !this.#lifecycle.isOver
+    ) {
       const waitsFrom = Math.max(this.#runner.oldestCall ?? this.#progressAt, this.#readAt);
       if (waitsFrom + this.#handlerTimeout < due) {
         due = waitsFrom + this.#handlerTimeout;
@@ -185,7 +200,7 @@ export class Deadlines extends DeadlineTimer {
   }
 
   #isIdle(): boolean {
-    return this.#runner.isIdle && this.#inbound.isEmpty;
+    return (this.#runner.isIdle || this.awaitsPeer) && this.#inbound.isEmpty;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Created for a session that drains: continues to read until everything that had already arrived has been read. */
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -10,18 +10,28 @@ import type { Lifecycle } from './lifecycle.ts';
  */
 const readLimit = 33_554_432;
 
+/** How long it waits for replies of the peer, without which the handler cannot answer. In milliseconds: a round trip anywhere. */
+const replyMs = 1_000;
+
+/** The session, as it drains. */
+export interface DrainingSession {
+  readonly lifecycle: Lifecycle;
+  readonly flow: Flow;
+  /** Whether requests to the peer are pending. */
+  readonly awaitsPeer: boolean;
+}
+
 /** Ends a session's input once nothing more is ready to be read. */
 export class Draining {
-  readonly #lifecycle: Lifecycle;
-  readonly #flow: Flow;
+  readonly #session: DrainingSession;
   readonly #clock: Clock;
   readonly #until: number;
   #bytesRead = 0;
+  #replyTimer: Timer | undefined;
 
   /** @param withinMs the longest time to read */
-  constructor(lifecycle: Lifecycle, flow: Flow, clock: Clock, withinMs: number) {
-    this.#lifecycle = lifecycle;
-    this.#flow = flow;
+  constructor(session: DrainingSession, clock: Clock, withinMs: number) {
+    this.#session = session;
     this.#clock = clock;
     this.#until = clock.ran() + withinMs;
   }
@@ -34,15 +44,28 @@ export class Draining {
 
   /**
    * Ends the input after two turns of the event loop in which the session could have read but got nothing: by then,
-   * everything that had already arrived has been read. Call it again when a paused session resumes reading.
+   * everything that had already arrived has been read. Call it again when a paused session resumes reading, and when the
+   * peer has replied to what the session asked.
    */
   watch(quietTurns = 0): void {
     const before = this.#bytesRead;
     this.#clock.soon(() => {
-      if (this.#lifecycle.state !== 'open' || this.#flow.isPaused) return;
-      const quiet = this.#bytesRead === before && !this.#flow.awaitsTurn ? quietTurns + 1 : 0;
+      const { lifecycle, flow, awaitsPeer } = this.#session;
+      if (lifecycle.state !== 'open' || flow.isPaused) return;
+      const quiet = this.#bytesRead === before && !flow.awaitsTurn ? quietTurns + 1 : 0;
       if (quiet < 2) this.watch(quiet);
-      else this.#lifecycle.finish();
+      else if (awaitsPeer) this.#awaitReplies();
+      else lifecycle.finish();
     });
+  }
+
+  /** The session is over. */
+  cancel(): void {
+    this.#replyTimer?.cancel();
+  }
+
+  #awaitReplies(): void {
+    const ms = Math.max(1, Math.min(replyMs, this.#until - this.#clock.ran()));
+    this.#replyTimer ??= this.#clock.deadline(ms, () => this.#session.lifecycle.finish());
   }
 }

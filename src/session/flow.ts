@@ -24,6 +24,8 @@ export class Flow implements MemoryUser, MemoryKeeper {
   buffered = 0;
   /** Bytes that the handler buffers itself. {@link account} adds them. */
   handlerBytes = 0;
+  /** Bytes that requests to the peer cost. {@link account} adds them. */
+  requestBytes = 0;
   readonly #session: FlowingSession;
   readonly #connection: Connection;
   readonly #memoryLimit: MemoryLimit;
@@ -93,7 +95,8 @@ export class Flow implements MemoryUser, MemoryKeeper {
     if (this.#isReleased) return;
     const output = unsent === 0 ? 0 : (this.#connection.unsentMemory ?? unsent);
     const inbound = this.#inbound;
-    this.#report(inbound.pendingMemory + inbound.memory + this.#runner.memory + output + this.handlerBytes);
+    const own = this.handlerBytes + this.requestBytes;
+    this.#report(inbound.pendingMemory + inbound.memory + this.#runner.memory + output + own);
   }
 
   /** @param own bytes of memory that the session does not share */
@@ -159,6 +162,7 @@ export class Flow implements MemoryUser, MemoryKeeper {
     this.#shared = undefined;
     this.#sharedBytes = 0;
     this.handlerBytes = 0;
+    this.requestBytes = 0;
     this.#report(0);
   }
 }

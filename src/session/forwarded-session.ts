@@ -1,7 +1,8 @@
 /** A session that forwards everything to another one. */
-import type { MaybeCodec, Sendable } from '../codec/codec.ts';
+import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
 import type { ServerTls } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
 import type { Session } from './public-session.ts';
@@ -149,6 +150,10 @@ export class ForwardedSession<Data = unknown, C extends MaybeCodec = undefined> 
 
   startTls(tls: ServerTls): Promise<void> {
     return this.inner.startTls(tls);
+  }
+
+  request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>> {
+    return this.inner.request(message, options);
   }
 
   encode(message: Sendable<C>, to?: Message): Uint8Array {

@@ -2,34 +2,26 @@
  * A session's messages on their way to the handler:
  *
  * ```
- * chunk -> decode -> queue -> admit (rate, maxMessages) -> [journal] -> next()
+ * chunk -> decode -> queue -> admit (rate, maxMessages) -> [journal] -> [read ahead] -> next()
  * ```
  *
  * The journal stage exists only where there is a journal. Messages enter it as soon as they are admitted, also while the
- * handler is busy, and leave it in order once they are recorded.
+ * handler is busy, and leave it in order once they are recorded. With requests of the session itself, messages are admitted early, to
+ * find the replies among them.
  */
 import { YodelError } from '../errors.ts';
 import type { Decoder } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { ownCopy } from '../framing/slices.ts';
 import type { SessionLimits } from '../options.ts';
+import type { Fault } from './fault.ts';
 import { Intake } from './intake.ts';
 import { Journaling, type WaitingSession } from './journaling.ts';
 import type { Outbox } from './outbox.ts';
 import { RateLimit } from './rate-limit.ts';
+import { type Admitted, ReadAhead } from './requests/read-ahead.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver } from './time-slice.ts';
-
-/** Something that follows the messages before it and cannot be handled. */
-export interface Fault {
-  readonly error: YodelError;
-  /**
-   * The effect on the session. `discard`: `messages` messages are answered with the error, and the session continues.
-   * `close`: the peer receives the error, and the session ends. `disconnect`: the session ends at once.
-   */
-  readonly effect: 'discard' | 'close' | 'disconnect';
-  readonly messages: number;
-}
 
 /** The size of one read from a socket. */
 const usualChunk = 65_536;
@@ -49,6 +41,7 @@ export class Inbound {
   readonly #intake: Intake;
   readonly #journaling: Journaling | undefined;
   readonly #rateLimit: RateLimit | undefined;
+  #ahead: ReadAhead | undefined;
   /** Whether it is the turn of other sessions. */
   #hasYielded = false;
   /** A fault that follows everything that is queued. */
@@ -67,12 +60,12 @@ export class Inbound {
 
   /** Bytes of messages that are waiting for the handler. */
   get bytes(): number {
-    return this.#intake.bytes + (this.#journaling?.bytes ?? 0);
+    return this.#intake.bytes + (this.#journaling?.bytes ?? 0) + (this.#ahead?.bytes ?? 0);
   }
 
   /** Bytes of memory that the messages in {@link bytes} keep. */
   get memory(): number {
-    return this.#intake.memory + (this.#journaling?.memory ?? 0);
+    return this.#intake.memory + (this.#journaling?.memory ?? 0) + (this.#ahead?.memory ?? 0);
   }
 
   /** Whether so much waits that nothing more should be read: by its bytes, or by what very many short messages cost. */
@@ -98,7 +91,18 @@ export class Inbound {
 
   /** Whether nothing is left for {@link next} to return, now or later. */
   get isEmpty(): boolean {
+    return this.isAdmitted && (this.#ahead?.isEmpty ?? true);
+  }
+
+  /** Whether nothing is left for {@link admit} to return, now or later. */
+  get isAdmitted(): boolean {
     return this.#intake.isEmpty && this.#lastFault === undefined && (this.#journaling?.isEmpty ?? true);
+  }
+
+  /** What was admitted before it could be handled. Created when it is first used: only sessions with requests need it. */
+  get ahead(): ReadAhead {
+    this.#ahead ??= new ReadAhead();
+    return this.#ahead;
   }
 
   /** Counts bytes that arrived, even if they are discarded. */
@@ -150,6 +154,7 @@ export class Inbound {
   drop(): void {
     this.#intake.drop();
     this.#journaling?.drop();
+    this.#ahead?.drop();
     this.#lastFault = undefined;
   }
 
@@ -168,7 +173,13 @@ export class Inbound {
   }
 
   /** The next messages to handle, or a fault; undefined if there is neither for now. */
-  next(): Batch | Fault | undefined {
+  next(): Admitted | undefined {
+    const ahead = this.#ahead;
+    return ahead && !ahead.isEmpty ? ahead.shift() : this.admit();
+  }
+
+  /** The same for what has not been admitted yet. */
+  admit(): Batch | Fault | undefined {
     if (this.#hasYielded) return undefined;
     const next = this.#next();
     // Of a chunk that is many batches each costs time, also if the handler has nothing to do with it.

@@ -18,6 +18,7 @@ import { handlerFailure } from './calls/failures.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
+import { isRequestEnd } from './requests/request-end.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -34,6 +35,8 @@ export interface EndingSession extends SessionView {
   /** It ends, and leaves its rooms. @param isGone whether nothing can be delivered any more */
   leaveRooms(isGone: boolean): void;
   turnSoon(): void;
+  /** Nothing more is received: rejects its requests to the peer. */
+  endRequests(error: YodelError | undefined): void;
   /** The session is closed, and its counters are final. Called once. @param close calls the handler's `close` */
   closed(close: CloseHandler): void;
 }
@@ -212,12 +215,19 @@ export class Lifecycle {
 
   /**
    * The handler threw, or its reply cannot be sent. With an error of its own it has decided to end the session; other errors, also
-   * those of yodel that it let through, are failures.
+   * those of yodel that it let through, are failures; but not that a request to the peer has no reply because the session ends.
    */
   handlerFailed(thrown: unknown): void {
+    if (isRequestEnd(thrown)) return this.close(undefined);
     if (isOwnError(thrown) && !this.isOver) return this.fail(thrown);
     const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this.#session, error);
+    this.fail(error);
+  }
+
+  /** A function of the program that finds ids in messages threw. The log gets its error, which is not for peers. */
+  correlationFailed(error: YodelError): void {
+    if (!this.isOver) this.#settings.telemetry.handlerFailed(this.#session, error);
     this.fail(error);
   }
 
@@ -249,6 +259,7 @@ export class Lifecycle {
   #dropInput(): void {
     this.#inbound.drop();
     this.#runner.drop();
+    this.#session.endRequests(this.#error);
   }
 
   #sendError(error: YodelError): void {

@@ -1,8 +1,9 @@
 /** A session, its server and its rooms, as handlers see them. */
 import type { SocketAddress } from '../address.ts';
-import type { MaybeCodec, Sendable } from '../codec/codec.ts';
+import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { MemoryKeeper, Security, ServerTls, UpgradeRequest } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery, RoomReach, StoredMessages } from './joining.ts';
@@ -37,6 +38,24 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
    *   sent. Of a batch, the other messages are sent
    */
   send(message: Sendable<C> | Batch, to?: Message): boolean | YodelError;
+  /**
+   * Sends a message to the peer and resolves with its reply. Any number may be in flight. How the reply is found depends on the
+   * option `correlate`:
+   *
+   * - By order, the default: the next message that the handler has not received answers the oldest request, also a request that
+   *   timed out. For prompts, and for peers that send nothing else while they owe a reply.
+   * - By ids: the message with the id of the request, as soon as it has arrived, whatever waits before it.
+   *
+   * The handler does not receive replies. It may await them: they do not wait for it, and its `handlerTimeout` stands still
+   * meanwhile. Handle the rejection: peers may leave at any time. A callback that lets it through, because the session ended,
+   * has not failed: the session ends without an error.
+   *
+   * @param options.timeoutMs default: the option `requestTimeout`; 0 for no limit
+   * @throws YodelError in the promise: `YODEL_REQUEST_TIMEOUT`; `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_REQUEST_ID` and
+   *   `YODEL_TOO_MANY_REQUESTS`: it was not sent; `YODEL_INVALID_OPTION`; `YODEL_CONNECTION_CLOSED` or `YODEL_SHUTTING_DOWN`, or the
+   *   error with which the session ended; the signal's reason when it is aborted
+   */
+  request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>>;
   /**
    * Sends bytes as they are, for frames that are truncated or invalid on purpose. The caller is responsible for framing.
    *

@@ -10,6 +10,7 @@ import type { RunnableSession } from './calls/runnable-session.ts';
 import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
+import type { MessageSource } from './requests/message-list.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver, nextTurn } from './time-slice.ts';
 
@@ -22,11 +23,11 @@ export class Runner {
   readonly #settings: SessionSettings;
   readonly #outbox: Outbox;
   /** The batch whose messages a `message` handler receives one at a time. */
-  #current: Batch | undefined;
+  #current: MessageSource | undefined;
   /** The message whose reply is awaited. */
   #awaited: Message | undefined;
   /** The batch whose memory is in use: it waits, or the handler works on it. */
-  #inUse: Batch | undefined;
+  #inUse: MessageSource | undefined;
   /** What {@link Handling} counts while a promise is pending. */
   #inFlight: InFlight | undefined;
   /** When the handler was last called, if a subscriber measures its duration; -1 if none did when it returned a promise. */
@@ -117,7 +118,7 @@ export class Runner {
   }
 
   /** Passes a batch to a `batch` handler, or keeps its messages for {@link continue}. */
-  handle(batch: Batch): void {
+  handle(batch: MessageSource): void {
     if (this.#calls) return this.#calls.handle(batch);
     const { handler } = this.#settings;
     if (handler.message) {
@@ -125,8 +126,23 @@ export class Runner {
       this.#inUse = batch;
       return;
     }
-    if (handler.batch) this.#handleBatch(batch);
+    if (handler.batch) this.#handleBatch(batch as Batch);
     this.#session.checkMessageLimit();
+  }
+
+  /** Returns the waiting messages, for requests of the session. They come back by {@link handle}. */
+  giveBack(): MessageSource | undefined {
+    if (this.#calls) return this.#calls.giveBack();
+    const current = this.#current;
+    if (!current || current.count === 0) return undefined;
+    this.#current = undefined;
+    if (!this.#isWaiting) this.#inUse = undefined;
+    return current;
+  }
+
+  /** Time in which requests to the peer were pending does not count for `handlerTimeout`. */
+  extend(since: number, until: number): void {
+    this.#calls?.extend(since, until);
   }
 
   /** Handles the waiting messages one after another, until none is left or the handler or the peer makes them wait. */

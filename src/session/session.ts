@@ -20,6 +20,7 @@ import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { LinkedMember } from '../linked-set.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
@@ -28,6 +29,7 @@ import type { Participant, RoomSession } from './membership.ts';
 import type { Outbox } from './outbox.ts';
 import { SessionParticipant } from './participant.ts';
 import type { SessionServer } from './public-session.ts';
+import { requestEnd } from './requests/request-end.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
 import { type TurningSession, Turns } from './turns.ts';
@@ -173,6 +175,11 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return error ?? !this.#outbox.isBehind;
   }
 
+  request(message: string | Uint8Array | Message, options: RequestOptions = {}): Promise<Message> {
+    if (this.ended) return Promise.reject(requestEnd(this, this.#lifecycle.error));
+    return this.#turns.request(message, options) as Promise<Message>;
+  }
+
   write(bytes: Uint8Array, messages = 0): boolean {
     if (this.ended) return false;
     this.#outbox.appendBytes(Buffer.from(bytes), messages);
@@ -290,6 +297,21 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   /** @internal */
   checkMessageLimit(): void {
     this.#turns.checkMessageLimit();
+  }
+
+  /** @internal */
+  correlationFailed(error: unknown): void {
+    this.#lifecycle.correlationFailed(error as YodelError);
+  }
+
+  /** @internal */
+  requestsSettled(since: number): void {
+    this.#turns.requestsSettled(since);
+  }
+
+  /** @internal */
+  endRequests(error: YodelError | undefined): void {
+    this.#turns.endRequests(error);
   }
 
   /** @internal */

@@ -5,6 +5,7 @@ import type { AnyCodec } from '../codec/codec.ts';
 import type { DecoderOptions } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
+import type { Correlate } from '../requests/correlation.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { HandlerCallbacks } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
@@ -22,6 +23,9 @@ export interface SessionSettings {
   readonly handler: HandlerCallbacks;
   /** Encodes what handlers send by themselves, and error replies. Undefined: they send messages. */
   readonly codec: AnyCodec | undefined;
+  /** How replies to the requests of sessions are found. Undefined: by order. */
+  // biome-ignore lint/suspicious/noExplicitAny: the values are whatever the codec makes of them
+  readonly correlate: Correlate<any> | undefined;
   /** Creates the data of a session. Undefined: an empty object. */
   readonly data: ((session: Session) => unknown) | undefined;
   readonly limits: SessionLimits;

@@ -5,24 +5,28 @@
  * the rate limit or a slow peer makes messages wait. What ends the wait calls `turn`.
  */
 import type { YodelError } from '../errors.ts';
-import { Batch } from '../framing/message.ts';
+import type { RequestOptions } from '../requests/request-options.ts';
 import type { Connection, MemoryKeeper, Receiver } from '../transport/transport.ts';
 import type { Deadlines } from './deadlines.ts';
 import { Draining } from './draining.ts';
+import type { Fault } from './fault.ts';
 import type { Flow } from './flow.ts';
-import type { Fault, Inbound } from './inbound.ts';
+import type { Inbound } from './inbound.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Outbox } from './outbox.ts';
 import { createParts, type PartsOwner } from './parts.ts';
+import { PeerRequests, type RequestingSession } from './peer-requests.ts';
+import { hasMessages } from './requests/read-ahead.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** The session, as its turns see it. */
-export interface TurningSession extends PartsOwner {
-  /** Its peer has caught up. */
-  peerCaughtUp(): void;
-  disconnect(error: YodelError): void;
-}
+export type TurningSession = PartsOwner &
+  RequestingSession & {
+    /** Its peer has caught up. */
+    peerCaughtUp(): void;
+    disconnect(error: YodelError): void;
+  };
 
 /** The parts of a session, and the order in which they have their turns. */
 export class Turns implements Receiver {
@@ -36,6 +40,8 @@ export class Turns implements Receiver {
   readonly #settings: SessionSettings;
   readonly #deadlines: Deadlines;
   #draining: Draining | undefined;
+  /** Created with the session's first request to its peer. */
+  #requests: PeerRequests | undefined;
   #isTurnDue = false;
 
   constructor(session: TurningSession, connection: Connection, settings: SessionSettings, now: number) {
@@ -59,7 +65,7 @@ export class Turns implements Receiver {
   drain(withinMs: number): void {
     if (this.lifecycle.state !== 'open' || this.#draining) return;
     this.lifecycle.endedBy ??= 'shutdown';
-    this.#draining = new Draining(this.lifecycle, this.flow, this.#settings.clock, withinMs);
+    this.#draining = new Draining(this, this.#settings.clock, withinMs);
     this.#draining.watch();
   }
 
@@ -97,7 +103,7 @@ export class Turns implements Receiver {
   get isIdle(): boolean {
     const { lifecycle, outbox, runner, inbound } = this;
     if (lifecycle.isOver || (outbox.blocked && !runner.isWaiting)) return true;
-    return !this.#isTurnDue && runner.isIdle && inbound.isEmpty;
+    return !this.#isTurnDue && (runner.isIdle || this.awaitsPeer) && inbound.isEmpty;
   }
 
   /** Continues with what waits. */
@@ -147,6 +153,35 @@ export class Turns implements Receiver {
   /** Nothing is due any more. */
   closed(): void {
     this.#deadlines.cancel();
+    this.#draining?.cancel();
+  }
+
+  /** Sends a request to the peer. See `Session.request`. */
+  request(value: unknown, options: RequestOptions): Promise<unknown> {
+    this.#requests ??= new PeerRequests(this.#session, this, this.#settings);
+    const reply = this.#requests.request(value, options);
+    this.#deadlines.awaitsPeer = this.awaitsPeer;
+    this.flow.requestBytes = this.#requests.memory;
+    return reply;
+  }
+
+  /** Whether requests to the peer are pending. */
+  get awaitsPeer(): boolean {
+    return this.#requests?.arePending ?? false;
+  }
+
+  /** No request to the peer is pending any more. */
+  requestsSettled(since: number): void {
+    const now = this.#settings.clock.ran();
+    this.#deadlines.extend(since, now);
+    this.runner.extend(since, now);
+    this.#draining?.watch();
+    this.turnSoon();
+  }
+
+  /** Nothing more is received. */
+  endRequests(error: YodelError | undefined): void {
+    this.#requests?.end(error);
   }
 
   /** Handles messages until none is left or something makes them wait. */
@@ -155,18 +190,30 @@ export class Turns implements Receiver {
     const runner = this.runner;
     const lifecycle = this.lifecycle;
     inbound.record();
+    if (this.#requests) this.#takeReplies(this.#requests);
     while (!runner.isWaiting && !this.outbox.blocked && !lifecycle.isOver) {
       if (runner.hasMessages) runner.continue();
       else if (!this.flow.mayHandle) break;
       else {
         const next = inbound.next();
         if (!next) break;
-        if (next instanceof Batch) runner.handle(next);
+        if (hasMessages(next)) runner.handle(next);
         else this.#handleFault(next);
       }
+      if (this.#requests) this.#takeReplies(this.#requests);
     }
     if (lifecycle.state !== 'finishing' || runner.isBusy || this.#hasMessages()) return;
     if (lifecycle.isClosedByHandler || !runner.end()) lifecycle.end();
+  }
+
+  /** Replies to the session's own requests do not wait for the handler. */
+  #takeReplies(requests: PeerRequests): void {
+    if (this.lifecycle.isOver) return;
+    if (requests.takeReplies()) this.checkMessageLimit();
+    this.flow.requestBytes = requests.memory;
+    // Its last message was no reply.
+    const isLast = this.lifecycle.state === 'finishing' && this.inbound.isAdmitted;
+    if (isLast && requests.memory > 0) requests.end(undefined);
   }
 
   /** Whether messages wait for a limit, the journal or the handler. A method: V8 does not inline private getters (5 ns). */

@@ -11,11 +11,12 @@
  */
 import type { Reply } from '../../codec/reply.ts';
 import type { YodelError } from '../../errors.ts';
-import type { Batch, Message } from '../../framing/message.ts';
+import type { Message } from '../../framing/message.ts';
 import { LinkedMember, LinkedSet } from '../../linked-set.ts';
 import { isPromise } from '../handler.ts';
 import type { InFlight } from '../handling.ts';
 import type { Outbox } from '../outbox.ts';
+import type { MessageSource } from '../requests/message-list.ts';
 import type { SessionSettings } from '../settings.ts';
 import { isSliceOver } from '../time-slice.ts';
 import { isAbort, reportLate } from './failures.ts';
@@ -27,7 +28,7 @@ const callCost = 512;
 
 /** A batch of which messages are being handled: its memory is in use until all of them are answered. */
 interface UsedBatch {
-  readonly batch: Batch;
+  readonly batch: MessageSource;
   /** What {@link Handling} counts. */
   readonly inFlight: InFlight;
   /** The number of its calls that are not answered, and what they cost. */
@@ -44,8 +45,8 @@ type Outcome = { readonly reply: Reply } | { readonly thrown: unknown };
 class Call extends LinkedMember<Call> {
   readonly message: Message;
   readonly used: UsedBatch;
-  /** When it began, in the time of {@link Clock.ran}. */
-  readonly calledAt: number;
+  /** When it began, in the time of {@link Clock.ran}; later by the time in which requests to the peer were pending. */
+  calledAt: number;
   /** The same in the time of {@link Clock.now}, if a subscriber measures its duration. */
   readonly startedAt: number;
   /** What it costs until it is answered, and its reply while that waits. */
@@ -128,8 +129,21 @@ export class ConcurrentCalls {
   }
 
   /** Takes messages for {@link continue}. There must be none. */
-  handle(batch: Batch): void {
+  handle(batch: MessageSource): void {
     this.#current = { batch, inFlight: { bytes: 0, isAbandoned: false }, calls: 0, callCosts: 0, textMemory: 0 };
+  }
+
+  /** See {@link Runner.giveBack}. */
+  giveBack(): MessageSource | undefined {
+    const current = this.#current;
+    if (!current || current.batch.count === 0) return undefined;
+    this.#current = undefined;
+    return current.batch;
+  }
+
+  /** See {@link Runner.extend}. */
+  extend(since: number, until: number): void {
+    for (const call of this.#calls) call.calledAt += until - Math.max(since, call.calledAt);
   }
 
   /** Calls the handler with the waiting messages, until none is left, or the calls or the peer make them wait. */

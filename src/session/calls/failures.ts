@@ -1,6 +1,7 @@
 /** What handlers throw, and where it is reported. */
 import { isOwnError, YodelError } from '../../errors.ts';
 import type { SessionView, Telemetry } from '../../telemetry/telemetry.ts';
+import { isRequestEnd } from '../requests/request-end.ts';
 
 /** Hides the handler's internals from the peer: only `cause` has them. */
 export function handlerFailure(thrown: unknown): YodelError {
@@ -14,7 +15,10 @@ export function reportLate(thrown: unknown, session: SessionView, telemetry: Tel
   telemetry.handlerFailed(session, error);
 }
 
-/** Whether a handler that was waiting when its session closed has failed only because `signal` aborted what it waited for. */
+/**
+ * Whether a handler that was waiting when its session closed has failed only because `signal` aborted what it waited for, or because
+ * its request to the peer was rejected.
+ */
 export function isAbort(thrown: unknown, reason: YodelError | undefined): boolean {
-  return thrown instanceof Error && (thrown === reason || thrown.name === 'AbortError');
+  return thrown instanceof Error && (thrown === reason || thrown.name === 'AbortError' || isRequestEnd(thrown));
 }
