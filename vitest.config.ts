@@ -44,6 +44,7 @@ const parts: readonly Part[] = [
     isShared: true,
     runsBuild: false,
     files: [
+      'misuse.test.ts',
       '{cli,client,codec,format,framing,handlers,log,members,replay,requests,rooms,server,session,terminal,testing,transcript}/**/*.test.ts',
     ],
   },

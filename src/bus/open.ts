@@ -1,6 +1,6 @@
 /** Opens the bus between servers at a broker that runs already. */
 import { YodelError } from '../errors.ts';
-import { refuseUnknown } from '../option-values.ts';
+import { checkShapes } from '../option-shapes.ts';
 import type { Bus } from '../rooms/bus.ts';
 import { type BrokerAddress, parseBrokerAddress } from './broker/address.ts';
 import type { Broker } from './broker/broker.ts';
@@ -48,7 +48,7 @@ export function busWith({ broker, prefix, required }: BusSettings): Bus {
 
 /** Checks the arguments of {@link openBus}, and loads the client library. @throws as {@link openBus} */
 export async function readBusSettings(address: string, options: OpenBusOptions = {}): Promise<BusSettings> {
-  refuseUnknown(options, ['prefix', 'credentials', 'ca', 'required'], 'openBus()');
+  checkShapes(options, { prefix: 'text', credentials: 'other', ca: 'other', required: 'boolean' }, 'openBus()');
   const { prefix = 'yodel', credentials, ca, required = false } = options;
   if (!/^[\w-]+(\.[\w-]+)*$/.test(prefix)) {
     const allowed = 'letters, digits, _ and -, in parts separated by dots';

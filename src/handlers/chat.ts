@@ -2,6 +2,7 @@
 
 import type { Reply } from '../codec/reply.ts';
 import { escapeProse, escapeText } from '../format/escape.ts';
+import { checkShapes } from '../option-shapes.ts';
 import type { HandlerCallbacks, HandlerObject } from '../session/handler.ts';
 import type { RoomAction } from '../session/joining.ts';
 import type { Session } from '../session/public-session.ts';
@@ -37,7 +38,9 @@ const longestText = 4096;
  * `[lobby] ada: hello`. Lines that begin with a slash are commands; `/help` lists them. Nothing that is sent can control the
  * terminal of another.
  */
-export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): HandlerObject {
+export function chat(options: ChatOptions = {}): HandlerObject {
+  checkShapes(options, { authorize: 'function', room: 'text' }, 'chat()');
+  const { authorize, room: first = 'lobby' } = options;
   const may = async (room: string, action: RoomAction, session: Session) =>
     (await authorize?.(room, action, session)) === true;
 

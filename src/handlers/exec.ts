@@ -6,14 +6,16 @@
  *
  * A peer's input reaches a child only through stdin, never as an argument or in its environment.
  */
+
 import { YodelError } from '../errors.ts';
+import { checkShapes, shapesOf } from '../option-shapes.ts';
 import { commandWords } from '../process/command-words.ts';
 import { defaultGraceMs } from '../process/process-group.ts';
 import type { HandlerObject } from '../session/handler.ts';
 import { execPerConnection } from './exec/per-connection.ts';
 import { execPerMessage } from './exec/per-message.ts';
 import type { ExecOptions, ExecSettings } from './exec/settings.ts';
-import { otherProtocol } from './forwarding.ts';
+import { otherProtocol, wireShapes } from './forwarding.ts';
 
 /**
  * A handler that runs a command. The command's environment has `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_ALL`,
@@ -24,6 +26,7 @@ import { otherProtocol } from './forwarding.ts';
  * @throws YodelError `YODEL_INVALID_OPTION` when it contains no command
  */
 export function exec(command: string | readonly string[], options: ExecOptions = {}): HandlerObject {
+  checkShapes(options, known, 'exec()');
   const settings: ExecSettings = {
     protocol: otherProtocol(options),
     words: wordsOf(command, options.shell === true),
@@ -35,6 +38,14 @@ export function exec(command: string | readonly string[], options: ExecOptions =
   };
   return options.perMessage ? execPerMessage(settings) : execPerConnection(settings);
 }
+
+const known = {
+  ...wireShapes,
+  ...shapesOf(['perMessage', 'shell'], 'boolean'),
+  ...shapesOf(['timeout', 'maxOutput', 'killGrace'], 'number'),
+  env: 'object',
+  tell: 'function',
+} as const;
 
 function wordsOf(command: string | readonly string[], shell: boolean): readonly [string, ...string[]] {
   const text = typeof command === 'string' ? command : undefined;

@@ -1,10 +1,12 @@
 /** Passes messages between a session and a program or server. Their framings may differ. */
+
 import { YodelError } from '../errors.ts';
 import { asBuffer, type DecoderOptions, encodeLike, type Framing, isSameFraming } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Conversation, Protocol } from '../framing/protocol.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { resolveWire } from '../framing/wire.ts';
+import { shapesOf } from '../option-shapes.ts';
 import type { Session } from '../session/public-session.ts';
 
 /**
@@ -57,3 +59,6 @@ export function framesFor(batch: Batch, session: Session, { framing, encoder, se
 export function forward(batch: Batch, session: Session): boolean {
   return session.send(batch) !== false;
 }
+
+/** The options of what is behind a handler: {@link otherProtocol} checks their values. */
+export const wireShapes = shapesOf(['framing', 'replyFraming', 'protocol']);

@@ -10,12 +10,14 @@
  * yodel does not read from the other side. A session ends when both sides have ended, when one of them is gone, or when one
  * takes nothing for its time-out: a client that is not read cannot be seen to leave.
  */
+
 import { type Address, parseAddress } from '../address.ts';
+import { checkShapes, shapesOf } from '../option-shapes.ts';
 import { childDescriptors } from '../process/child-descriptors.ts';
 import type { HandlerObject } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import { takeShape, writesShapes } from './faults/shape.ts';
-import { otherProtocol } from './forwarding.ts';
+import { otherProtocol, wireShapes } from './forwarding.ts';
 import type { ProxyOptions } from './proxy/options.ts';
 import { Upstream } from './proxy/upstream.ts';
 
@@ -27,6 +29,7 @@ export type { ProxyObserver, ProxyOptions, ProxySide } from './proxy/options.ts'
  * @throws YodelError `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_OPTION`
  */
 export function proxy(address: Address | string | number, options: ProxyOptions = {}): HandlerObject {
+  checkShapes(options, known, 'proxy()');
   const to = typeof address === 'object' ? address : parseAddress(address);
   const settings = { address: to, protocol: otherProtocol(options), options };
   const upstreams = new WeakMap<Session, Upstream>();
@@ -48,3 +51,11 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
   };
   return handler;
 }
+
+const known = {
+  ...wireShapes,
+  ...shapesOf(['connectTimeout', 'drainTimeout', 'endTimeout', 'maxMessageLength'], 'number'),
+  ...shapesOf(['clock', 'transport']),
+  tls: 'object',
+  observe: 'function',
+} as const;

@@ -8,7 +8,8 @@ import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import { type Batch, isMessage, Message } from '../framing/message.ts';
 import { type Observation, observe, type Protocol, protocolOf } from '../framing/protocol.ts';
 import { raw } from '../framing/raw.ts';
-import { type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../option-values.ts';
+import { checkShapes, shapesOf } from '../option-shapes.ts';
+import { type OptionalValues, resolveOptions, type ValuesOf } from '../option-values.ts';
 import { journalOptions } from '../options.ts';
 import type { RoomStore } from '../rooms/stored/store.ts';
 import type { Journaled } from '../session/journaling.ts';
@@ -56,11 +57,16 @@ export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOp
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`, `YODEL_INVALID_OPTION`
  */
 export async function openJournal(file: string, options: JournalOptions = {}): Promise<Journal> {
-  refuseUnknown(options, ['replies', 'name', 'onRefusing', ...Object.keys(journalOptions)], 'openJournal()');
+  checkShapes(options, known, 'openJournal()');
   const journal = new SqliteJournal(file, options, await writerProgram());
   await journal.opened;
   return journal;
 }
+
+const known = {
+  ...shapesOf(Object.keys(journalOptions)),
+  ...({ replies: 'boolean', name: 'text', onRefusing: 'function' } as const),
+};
 
 /**
  * Opens a journal for reading, even while a server writes to it.

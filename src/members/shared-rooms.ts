@@ -11,7 +11,8 @@ import { type OpenBusOptions, openBus } from '../bus/open.ts';
 import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
+import { checkShapes, shapesOf } from '../option-shapes.ts';
+import { type OptionalValues, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions } from '../options.ts';
 import type { Bus, BusState } from '../rooms/bus.ts';
 import { Rooms } from '../rooms/rooms.ts';
@@ -90,14 +91,16 @@ export interface SharedRoom {
  * @throws YodelError `YODEL_BUS_UNAVAILABLE` if it cannot be reached within 5 s; `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_OPTION`
  */
 export async function openRooms(bus: string | Bus, options: OpenRoomsOptions = {}): Promise<SharedRooms> {
+  checkShapes(options, known, 'openRooms()');
   const { prefix, credentials, ca, telemetry, clock = realClock, ...limits } = options;
-  refuseUnknown(limits, limitNames, 'openRooms()');
   const values = resolveOptions(serverOptions, limits);
   const opened = typeof bus === 'string' ? await openBus(bus, { prefix, credentials, ca, required: true }) : bus;
   const rooms = new BusRooms(opened, values, clock, telemetry);
   await rooms.start();
   return rooms;
 }
+
+const known = { ...shapesOf(['prefix', 'credentials', 'ca', 'clock', ...limitNames]), telemetry: 'object' } as const;
 
 class BusRooms implements SharedRooms {
   readonly #bus: Bus;

@@ -11,6 +11,7 @@
 import type { AnyCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
+import { checkShapes } from '../option-shapes.ts';
 import type { AnyJoinOptions, HistoryOptions, JoinOptions, Recovery, RoomReach } from '../session/joining.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import type { Room, RoomSendOptions } from '../session/public-session.ts';
@@ -102,6 +103,7 @@ export class Rooms implements SessionRooms {
   }
 
   join(participant: Participant, name: string, options: AnyJoinOptions = {}): Promise<Recovery> | undefined {
+    checkShapes(options, { as: 'text', alone: 'boolean', since: 'other', history: 'other' }, 'join()');
     if (options.since !== undefined || options.history !== undefined)
       return this.#joinFrom(participant, name, options as HistoryOptions & JoinOptions);
     this.#joinNow(participant, name, options);

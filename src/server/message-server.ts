@@ -8,6 +8,7 @@ import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
+import { checkShapes } from '../option-shapes.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { checkCorrelate } from '../requests/correlation.ts';
@@ -244,11 +245,9 @@ export class MessageServer implements SessionServer {
     this.#rooms.reload({ limits, sessionLimits: session.limits, handler: session.handler, codec: session.codec });
   }
 
-  async close({
-    timeoutMs = this.#limits.shutdownTimeout,
-  }: {
-    readonly timeoutMs?: number | undefined;
-  } = {}): Promise<void> {
+  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    checkShapes(options, { timeoutMs: 'other' }, 'close()');
+    const { timeoutMs = this.#limits.shutdownTimeout } = options;
     checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
     const delay = this.#delayDraining(timeoutMs);
     if (delay) await delay.over;

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
+import { checkShapes, type OptionShapes, shapesOf } from '../option-shapes.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
 import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
 import type { Correlate } from '../requests/correlation.ts';
@@ -119,57 +120,41 @@ export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
 // biome-ignore lint/suspicious/noExplicitAny: as for AnyServeOptions
 export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data' | 'correlate'>;
 
-const serveOptions = [
-  ...[
-    'data',
-    'codec',
-    'correlate',
-    'handler',
-    'listen',
-    'framing',
-    'replyFraming',
-    'protocol',
-    'encoding',
-    'signal',
-    'telemetry',
-    'transport',
-    'clock',
-    'running',
-    'bus',
-  ],
-  ...[
-    'descriptors',
-    'reusePort',
-    'tls',
-    'origins',
-    'authorizeUpgrade',
-    'upgradePath',
-    'allow',
-    'deny',
-    'proxyProtocol',
-    'journal',
-  ],
-  ...Object.keys(serveLimits),
-];
+/** Handlers, addresses, framings and limits are checked elsewhere. */
+const serveOptions: OptionShapes = {
+  ...shapesOf(['handler', 'codec', 'correlate', 'listen', 'framing', 'replyFraming', 'protocol', 'encoding']),
+  ...shapesOf(['data', 'authorizeUpgrade'], 'function'),
+  ...shapesOf(['journal', 'bus', 'tls', 'transport', 'clock'], 'object'),
+  ...shapesOf(['allow', 'deny', 'origins', 'proxyProtocol'], 'texts'),
+  signal: 'signal',
+  reusePort: 'boolean',
+  ...shapesOf(['telemetry', 'upgradePath', 'descriptors', 'running', ...Object.keys(serveLimits)]),
+};
 
-const reloadOptions = ['handler', 'data', 'codec', 'correlate', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
+const reloadOptions: OptionShapes = {
+  ...shapesOf(['handler', 'codec', 'correlate', ...Object.keys(serveLimits)]),
+  ...shapesOf(['allow', 'deny'], 'texts'),
+  data: 'function',
+  tls: 'object',
+};
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
 export function checkServeOptions(options: AnyServeOptions): void {
-  refuseUnknown(options, serveOptions, 'serve()');
-  const { upgradePath, authorizeUpgrade } = options;
+  const given: unknown = options;
+  const hint = { function: '{ handler }', string: '{ listen: … }', number: '{ listen: … }' }[typeof given as string];
+  if (hint) throw new YodelError('YODEL_INVALID_OPTION', `serve() takes an object of options: write serve(${hint})`);
+  checkShapes(given, serveOptions, 'serve()');
+  const { upgradePath } = options;
   if (upgradePath !== undefined && !String(upgradePath).startsWith('/'))
     throw new YodelError(
       'YODEL_INVALID_OPTION',
       `the option "upgradePath" is a path such as /chat, not ${upgradePath}`,
     );
-  if (authorizeUpgrade !== undefined && typeof authorizeUpgrade !== 'function')
-    throw new YodelError('YODEL_INVALID_OPTION', 'the option "authorizeUpgrade" is a function');
 }
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link Server.reload} does not have */
 export function checkReloadOptions(options: AnyReloadOptions): void {
-  refuseUnknown(options, reloadOptions, 'reload()');
+  checkShapes(options, reloadOptions, 'reload()');
 }
 
 /** @throws YodelError `YODEL_INVALID_OPTION` */

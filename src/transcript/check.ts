@@ -6,14 +6,13 @@ import type { Difference } from './check/difference.ts';
 import type { ExpectedLine } from './check/expected-line.ts';
 import { Findings, type LatencyObserver } from './check/findings.ts';
 import { maxBeforeEnd, type Patience } from './check/group.ts';
-import type { CheckOptions, CheckResult } from './check/options.ts';
+import { type CheckOptions, type CheckResult, checkCall } from './check/options.ts';
 import { actorsOf, isAction, messagesFrom } from './check/order.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
 import { Connections } from './connections.ts';
 import { refuseWithoutExpectations } from './expectations.ts';
 import { partsOf, unknownInMessage } from './message-line.ts';
-import { refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
 import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
 import { Values } from './values.ts';
@@ -32,7 +31,7 @@ export type { CheckOptions, CheckResult } from './check/options.ts';
  * @throws YodelError when it cannot connect; `YODEL_INVALID_TRANSCRIPT` when no line expects anything, unless `settleMs` is set
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
-  refuseUnplayable(transcript, '>');
+  checkCall(transcript, options);
   if (!options.settleMs) refuseWithoutExpectations(transcript);
   return await new Check(transcript, options).run();
 }

@@ -1,6 +1,8 @@
 import { dirname, isAbsolute, join } from 'node:path';
+import { YodelError } from '../errors.ts';
 import { parseQuantity } from '../format/units.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { checkShapes, kindOf } from '../option-shapes.ts';
 import { hintFor } from '../suggestion.ts';
 import { parseJsonPath } from './content/json-path.ts';
 import { parseLiteral } from './content.ts';
@@ -33,8 +35,16 @@ export interface ParseOptions {
  * @throws TranscriptError for the first invalid line
  */
 export function parseTranscript(text: string, file = 'transcript', options: ParseOptions = {}): Transcript {
+  if (typeof text !== 'string')
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `transcript.parse() takes the text of a transcript, not ${kindOf(text)}`,
+    );
+  checkShapes(options, known, 'transcript.parse()');
   return new Reader(options).read(text, file);
 }
+
+const known = { protocol: 'object', variables: 'object', readFile: 'function', readModule: 'function' } as const;
 
 const blockDirectives = ['repeat', 'unordered', 'end'] as const;
 const fileDirectives = ['include', 'use'] as const;

@@ -1,7 +1,9 @@
 /** Checks that one side of a transcript can be played, before anything is sent. */
+
 import { YodelError } from '../errors.ts';
 import { Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { kindOf } from '../option-shapes.ts';
 import { adjacentNames, allNamesIn, namesWithDefaultIn, unknownIn, unresolvedIn } from './content.ts';
 import { endingProblem } from './ending.ts';
 import { frameOf, framingOf } from './frames.ts';
@@ -32,6 +34,17 @@ const texts: Readonly<Record<Side, { readonly pattern: string; readonly unknown:
       `{${name}} has no value yet: no earlier line of a client captures it; give it one with @set or --var ${name}=…, or a default: {${name}=…}`,
   },
 };
+
+/**
+ * Rejects what is no transcript, such as its text.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function checkTranscript(transcript: unknown, where: string): void {
+  if (Array.isArray((transcript as Partial<Transcript> | null | undefined)?.steps)) return;
+  const text = `${where} takes what transcript.parse(text) returns, not ${kindOf(transcript)}`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
+}
 
 /**
  * Rejects a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message, and

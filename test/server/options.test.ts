@@ -29,7 +29,7 @@ describe('an unknown option', () => {
 
   it('that is similar to no other is refused with a list of all', async () => {
     await expect(trial({ colour: 'red' })).rejects.toThrow(
-      /^serve\(\) has no option "colour"\. Known: data, .*handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
+      /^serve\(\) has no option "colour"\. Known: handler, codec, correlate, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
     );
   });
 });

@@ -1,5 +1,7 @@
 /** Messages preceded by header lines, one of which is Content-Length: language servers, debug adapters. */
+
 import { YodelError } from '../../errors.ts';
+import { checkShapes } from '../../option-shapes.ts';
 import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
@@ -39,7 +41,9 @@ const crlf = Buffer.from('\r\n');
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function headers({ maxHeaderSize = usualHeaderSize }: HeadersOptions = {}): Framing {
+export function headers(options: HeadersOptions = {}): Framing {
+  checkShapes(options, { maxHeaderSize: 'other' }, 'headers()');
+  const { maxHeaderSize = usualHeaderSize } = options;
   if (!Number.isInteger(maxHeaderSize) || maxHeaderSize < 64 || maxHeaderSize > 1_048_576) {
     const text = `the framing "headers" takes "maxHeaderSize" from 64 to 1048576, not ${maxHeaderSize}`;
     throw new YodelError('YODEL_INVALID_OPTION', text);
@@ -51,7 +55,7 @@ export function headers({ maxHeaderSize = usualHeaderSize }: HeadersOptions = {}
     ...id,
     defaultEncoding: 'utf8',
     encoder: createEncoder(id, maxHeaderSize),
-    createDecoder: (options) => new ScanningDecoder(createScanner(reader, maxHeaderSize), options),
+    createDecoder: (decoding) => new ScanningDecoder(createScanner(reader, maxHeaderSize), decoding),
   };
 }
 

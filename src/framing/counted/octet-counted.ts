@@ -1,5 +1,7 @@
 /** Octet counting of syslog over TCP: the length in decimal digits, a space, the payload; perhaps mixed with lines. */
+
 import { YodelError } from '../../errors.ts';
+import { checkShapes } from '../../option-shapes.ts';
 import { Alternatives } from '../delimited/delimiters.ts';
 import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
@@ -47,7 +49,9 @@ const nulTerminated = Buffer.from('\0');
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function octetCounted({ mixed = false, nul = false }: OctetCountedOptions = {}): Framing {
+export function octetCounted(options: OctetCountedOptions = {}): Framing {
+  checkShapes(options, { mixed: 'boolean', nul: 'boolean' }, 'octetCounted()');
+  const { mixed = false, nul = false } = options;
   if (nul && !mixed) {
     throw new YodelError('YODEL_INVALID_OPTION', 'the framing "octet-counted" takes "nul" only with "mixed"');
   }

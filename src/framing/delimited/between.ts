@@ -1,5 +1,7 @@
 /** Messages between start bytes and end bytes, perhaps with an escape byte. */
+
 import { YodelError } from '../../errors.ts';
+import { checkShapes } from '../../option-shapes.ts';
 import { formatBytes } from '../escapes.ts';
 import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
@@ -48,6 +50,7 @@ export interface BetweenOptions {
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function between(start: string | Uint8Array, end: string | Uint8Array, options: BetweenOptions = {}): Framing {
+  checkShapes(options, { gap: 'other', escape: 'other' }, 'between()');
   const marks = checkMarks(start, end, options);
   const { escapeByte } = marks;
   const name = describe(marks);

@@ -1,6 +1,7 @@
 /** Lines, the framing of most text protocols. */
 
 import { YodelError } from '../../errors.ts';
+import { checkShapes } from '../../option-shapes.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
 import { AtOnceDecoder } from './at-once.ts';
@@ -30,7 +31,9 @@ const crlf = Buffer.from('\r\n');
  *
  * @param options.crlf whether messages that are not replies end with CRLF, as many old protocols require. Default: LF
  */
-export function lines({ crlf = false }: LinesOptions = {}): Framing {
+export function lines(options: LinesOptions = {}): Framing {
+  checkShapes(options, { crlf: 'boolean' }, 'lines()');
+  const { crlf = false } = options;
   return crlf ? crlfFraming : framing;
 }
 

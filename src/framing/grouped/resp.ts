@@ -1,5 +1,7 @@
 /** The protocol of Redis, RESP2 and RESP3: a value is a message. */
+
 import { YodelError } from '../../errors.ts';
+import { checkShapes } from '../../option-shapes.ts';
 import type { FrameReader } from '../frames.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { FramingId } from '../message-parts.ts';
@@ -42,8 +44,9 @@ export interface RespOptions {
  * Sent is what is exactly one value. yodel's own error replies are errors of RESP: `-ERR message 1 is …`. With `inline`, any other line that does not begin with a type byte is sent as an inline command, so that
  * `yodel connect` can be used like a telnet session to Redis, which reads quotes in such a line as its own client does.
  */
-export function resp({ inline = false }: RespOptions = {}): Framing {
-  return inline ? withInline : plain;
+export function resp(options: RespOptions = {}): Framing {
+  checkShapes(options, { inline: 'boolean' }, 'resp()');
+  return options.inline ? withInline : plain;
 }
 
 class RespScanner implements FrameScanner, SkipRule {

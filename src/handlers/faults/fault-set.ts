@@ -2,7 +2,8 @@
 
 import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
-import { checkOption, refuseUnknown } from '../../option-values.ts';
+import { checkShapes, kindOf } from '../../option-shapes.ts';
+import { checkOption } from '../../option-values.ts';
 import type { Session } from '../../session/public-session.ts';
 import { nearestWord } from '../../suggestion.ts';
 import { checkFault } from './check.ts';
@@ -68,7 +69,9 @@ export class Faults {
    * @throws YodelError `YODEL_INVALID_OPTION`
    */
   constructor(faults: readonly (Fault | string)[] = [], options: FaultsOptions = {}) {
-    refuseUnknown(options, ['seed', 'observe'], 'Faults');
+    checkShapes(options, { seed: 'other', observe: 'function' }, 'Faults');
+    if (!Array.isArray(faults))
+      throw new YodelError('YODEL_INVALID_OPTION', `faults are a list, not ${kindOf(faults)}`);
     const { seed } = options;
     if (seed !== undefined) checkOption('seed', { kind: 'count', off: '0', max: 2 ** 32 - 1 }, seed);
     this.seed = seed ?? randomSeed();

@@ -1,4 +1,6 @@
+import { checkShapes, shapesOf } from '../../option-shapes.ts';
 import type { ConnectionOptions } from '../connection-options.ts';
+import { checkTranscript, refuseUnplayable } from '../playable.ts';
 import type { Transcript } from '../transcript.ts';
 import type { Difference } from './difference.ts';
 
@@ -31,3 +33,18 @@ export interface CheckResult {
   readonly expected: number;
   readonly elapsedMs: number;
 }
+
+/** @throws YodelError `YODEL_INVALID_OPTION` for what a check cannot be called with; TranscriptError when a line cannot be played */
+export function checkCall(transcript: Transcript, options: CheckOptions): void {
+  checkTranscript(transcript, 'check()');
+  checkShapes(options, known, 'check()');
+  refuseUnplayable(transcript, '>');
+}
+
+const known = {
+  ...shapesOf(['timeoutMs', 'quietMs', 'settleMs', 'connectTimeoutMs'], 'number'),
+  ...shapesOf(['address']),
+  settlesExpectedOnly: 'boolean',
+  tls: 'object',
+  readFile: 'function',
+} as const;

@@ -1,7 +1,8 @@
 import { TcpAddress } from '../../address.ts';
+import { checkShapes, shapesOf } from '../../option-shapes.ts';
 import type { HandlerCallbacks } from '../../session/handler.ts';
 import type { Session, SessionServer } from '../../session/public-session.ts';
-import { refuseUnplayable } from '../playable.ts';
+import { checkTranscript, refuseUnplayable } from '../playable.ts';
 import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
 import { Values } from '../values.ts';
 import { lineOf, stepsIn } from '../walk.ts';
@@ -43,6 +44,8 @@ export interface MockServer extends HandlerCallbacks {
  * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line captures
  */
 export function mockServer(transcript: Transcript, options: MockOptions = {}): MockServer {
+  checkTranscript(transcript, 'mockServer()');
+  checkShapes(options, known, 'mockServer()');
   refuseUnplayable(transcript, '<');
   checkSecondAddresses(transcript);
   const [secured] = stepsOverTls(transcript);
@@ -65,6 +68,13 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
     },
   };
 }
+
+const known = {
+  ...shapesOf(['lenient', 'once'], 'boolean'),
+  pace: 'number',
+  tls: 'object',
+  unexpected: 'function',
+} as const;
 
 /** Whether a mock of a transcript needs the option `tls`: for `@starttls`, or a second address over TLS. */
 export function needsCertificate(transcript: Transcript): boolean {

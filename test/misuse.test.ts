@@ -1,0 +1,136 @@
+/** Mistakes of programs without types: each is an error at once, which says what and where, and what is probably meant. */
+import { describe, expect, test } from 'vitest';
+import {
+  between,
+  chat,
+  exec,
+  Faults,
+  headers,
+  lines,
+  octetCounted,
+  openBus,
+  openJournal,
+  openRooms,
+  proxy,
+  resp,
+  serve,
+  transcript,
+  withFaults,
+} from '../src/index.ts';
+import { memoryTransport } from '../src/transport/memory.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: what a program without types may pass
+type Any = any;
+
+const parsed = transcript.parse('> hello\n< welcome\n');
+const reload = async (options: Any) => {
+  const server = await serve({ transport: memoryTransport() });
+  await server.reload(options).finally(() => server.close());
+};
+const close = async (options: Any) => {
+  const server = await serve({ transport: memoryTransport() });
+  await server.close(options).finally(() => server.close());
+};
+
+/** Functions, called with these options; an option that exists, and how it is misspelt. */
+const functions: [name: string, call: (options: Any) => unknown, right: string, wrong: string][] = [
+  ['serve()', (options) => serve({ transport: memoryTransport(), ...options }), 'handler', 'handelr'],
+  ['reload()', reload, 'maxConnections', 'maxConnection'],
+  ['close()', close, 'timeoutMs', 'timoutMs'],
+  ['openJournal()', (options) => openJournal('/nowhere/x.journal', options), 'replies', 'reply'],
+  ['openBus()', (options) => openBus('nats://127.0.0.1', options), 'prefix', 'prefiks'],
+  ['openRooms()', (options) => openRooms('nats://127.0.0.1', options), 'roomBuffer', 'roomBufer'],
+  ['proxy()', (options) => proxy(1, options), 'connectTimeout', 'conectTimeout'],
+  ['exec()', (options) => exec('cat', options), 'perMessage', 'permessage'],
+  ['chat()', (options) => chat(options), 'authorize', 'authorise'],
+  ['Faults', (options) => new Faults([], options), 'observe', 'observer'],
+  ['lines()', (options) => lines(options), 'crlf', 'clrf'],
+  ['headers()', (options) => headers(options), 'maxHeaderSize', 'maxHeadersize'],
+  ['octetCounted()', (options) => octetCounted(options), 'mixed', 'mixd'],
+  ['between()', (options) => between('<', '>', options), 'escape', 'escpae'],
+  ['resp()', (options) => resp(options), 'inline', 'inlined'],
+  ['mockServer()', (options) => transcript.mockServer(parsed, options), 'lenient', 'lenent'],
+  ['check()', (options) => transcript.check(parsed, options), 'timeoutMs', 'timeout'],
+  ['transcript.parse()', (options) => transcript.parse('', 'x', options), 'variables', 'vars'],
+];
+
+async function errorOf(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe.each(functions)('%s', (name, call, right, wrong) => {
+  test(`refuses the option "${wrong}" and suggests or lists "${right}"`, async () => {
+    const error = await errorOf(() => call({ [wrong]: 1 }));
+    expect(error).toMatchObject({ code: 'YODEL_INVALID_OPTION' });
+    expect((error as Error).message).toContain(`${name} has no option "${wrong}". `);
+    expect((error as Error).message).toMatch(new RegExp(`Did you mean "${right}"\\?|Known: .*\\b${right}\\b`));
+  });
+
+  // It spreads its options.
+  test.skipIf(name === 'serve()').each([
+    ['a text', 'options', '"options"'],
+    ['a function', () => undefined, 'a function'],
+    ['a promise', Promise.resolve({}), 'a promise: await it first'],
+    ['an array', [], 'an array'],
+    ['null', null, 'null'],
+  ])(`refuses %s instead of an object of options`, async (_, options, kind) => {
+    expect(await errorOf(() => call(options))).toMatchObject({
+      code: 'YODEL_INVALID_OPTION',
+      message: `${name} takes an object of options, not ${kind}`,
+    });
+  });
+});
+
+test.each([
+  ['a handler', () => serve((() => undefined) as Any), 'serve() takes an object of options: write serve({ handler })'],
+  ['a port', () => serve(7878 as Any), 'serve() takes an object of options: write serve({ listen: … })'],
+  ['an address', () => serve(':1' as Any), 'serve() takes an object of options: write serve({ listen: … })'],
+  ['a list', () => serve([] as Any), 'serve() takes an object of options, not an array'],
+  ['nothing', () => serve(null as Any), 'serve() takes an object of options, not null'],
+])('serve() refuses %s, and says what to write', async (_, call, message) => {
+  expect(await errorOf(call)).toMatchObject({ code: 'YODEL_INVALID_OPTION', message });
+});
+
+/** Values that an option does not take. */
+const values: [call: (options: Any) => unknown, options: object, message: string][] = [
+  [serve, { data: {} }, 'the option "data" takes a function, not an object'],
+  [serve, { journal: openJournal }, 'the option "journal" takes an object, not a function'],
+  [serve, { journal: Promise.resolve() }, 'the option "journal" takes an object, not a promise: await it first'],
+  [serve, { bus: 'nats://127.0.0.1' }, 'the option "bus" takes an object, not "nats://127.0.0.1"'],
+  [serve, { tls: true }, 'the option "tls" takes an object, not true'],
+  [serve, { signal: new AbortController() }, 'the option "signal" takes an AbortSignal, not an object'],
+  [serve, { reusePort: 'yes' }, 'the option "reusePort" takes true or false, not "yes"'],
+  [serve, { origins: 'https://example.org' }, 'the option "origins" takes a list of texts, not "https://example.org"'],
+  [serve, { allow: '10.0.0.0/8' }, 'the option "allow" takes a list of texts, not "10.0.0.0/8"'],
+  [serve, { handler: import('../examples/shout.ts') }, 'the handler is a promise: await it first'],
+  [serve, { handler: 'echo' }, 'the handler is the text "echo"'],
+  [reload, { handler: Promise.resolve(() => undefined) }, 'the handler is a promise: await it first'],
+  [
+    (options) => proxy(1, options),
+    { connectTimeout: '5s' },
+    'the option "connectTimeout" takes a number from 0, not "5s"',
+  ],
+  [(options) => exec('cat', options), { tell: console }, 'the option "tell" takes a function, not an object'],
+  [(options) => chat(options), { authorize: true }, 'the option "authorize" takes a function, not true'],
+  [(options) => openJournal('x', options), { replies: 1 }, 'the option "replies" takes true or false, not 1'],
+  [() => withFaults(() => '', '10% drop' as Any), {}, 'faults are a list, not "10% drop"'],
+  [
+    () => transcript.mockServer('> hello' as Any),
+    {},
+    'mockServer() takes what transcript.parse(text) returns, not "> hello"',
+  ],
+  [
+    () => transcript.parse(Buffer.from('> hello') as Any),
+    {},
+    'transcript.parse() takes the text of a transcript, not an object',
+  ],
+];
+
+test.each(values)('%o with %o is refused', async (call, options, message) => {
+  expect(((await errorOf(() => call(options))) as Error).message).toContain(message);
+});
