@@ -18,7 +18,10 @@ export interface FaultsOptions {
   readonly seed?: number | undefined;
   /** Called whenever a fault is applied, except `latency`, `bandwidth` and `chunk`, which change no message. Must not throw. */
   readonly observe?: ((session: Session, applied: AppliedFault) => void) | undefined;
-  /** @internal For tests. Default: the real clock. */
+  /**
+   * For tests, not of a {@link Faults} but of what applies it: the time of delays, such as `fakeClock()` of `yodel/testing`. Default: real
+   * time.
+   */
   readonly clock?: Clock | undefined;
 }
 

@@ -44,8 +44,8 @@ export interface ProxyOptions extends Omit<WireOptions, 'encoding'> {
   readonly maxMessageLength?: number | undefined;
   /** Called when a session opens, before anything is forwarded: returns its observer, if any. */
   readonly observe?: ((session: Session) => ProxyObserver | undefined) | undefined;
-  /** @internal For tests. */
+  /** For tests: the time of its time-outs, such as `fakeClock()` of `yodel/testing`. Default: real time. */
   readonly clock?: Clock | undefined;
-  /** @internal For tests. */
+  /** For tests: what connects to the server, such as `memoryTransport()` of `yodel/testing`. Default: sockets. */
   readonly transport?: Transport | undefined;
 }
