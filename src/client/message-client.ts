@@ -75,7 +75,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     try {
       await this.#connector.first(signal);
     } catch (error) {
-      this.#finish(undefined);
+      this.#finish(undefined, undefined);
       throw signal?.aborted ? signal.reason : error;
     }
   }
@@ -318,7 +318,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
       await this.#connector.again(error);
     } catch (lastError) {
       if (!isYodelError(lastError)) throw lastError;
-      this.#finish(lastError);
+      this.#finish(lastError, lastError);
     }
   }
 
@@ -329,7 +329,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   }
 
   /** @param why what the program learns from `closed` */
-  #finish(error: YodelError | undefined, why: YodelError | undefined = error): void {
+  #finish(error: YodelError | undefined, why: YodelError | undefined): void {
     if (this.#state === 'closed') return;
     // If the server ended the connection, that is an error only for pending requests.
     const failure = error && error.code !== 'YODEL_CONNECTION_CLOSED' ? error : undefined;

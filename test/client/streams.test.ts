@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import type { Client } from '../../src/client/client.ts';
+import { settled } from '../support/fake-clock.ts';
+import { fateOf, meet } from './host.ts';
+
+const network = { capacity: 1000 };
+
+describe('readable', () => {
+  it('is a stream of the messages that are not replies, and closes when the server ends', async () => {
+    const { client, peer } = await meet();
+    const reply = client.request('a');
+    await peer.says('A\none\ntwo\n');
+    await reply;
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const message of client.readable as unknown as AsyncIterable<{ text: string }>)
+        seen.push(message.text);
+    })();
+    await peer.ends();
+    await reading;
+    expect(seen).toEqual(['one', 'two']);
+  });
+
+  it('fails when the connection breaks', async () => {
+    const { client, peer } = await meet();
+    const read = fateOf(client.readable.getReader().read());
+    await peer.aborts();
+    expect(read.error).toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+  });
+
+  it('slows the server down while nobody reads', async () => {
+    const { client, peer } = await meet({ highWaterMark: 1000, network });
+    const { readable } = client;
+    await peer.says('news\n'.repeat(100_000));
+    expect(peer.connection.unsent).toBeGreaterThan(400_000);
+    const reader = readable.getReader();
+    for (let count = 0; count < 50_000; count++) await reader.read();
+    await settled();
+    expect(peer.connection.unsent).toBeLessThan(300_000);
+  });
+
+  it('can be cancelled, and leaves the client open', async () => {
+    const { client, peer } = await meet();
+    await client.readable.cancel();
+    expect(client.state).toBe('open');
+    const reply = client.request('a');
+    await peer.says('A\n');
+    expect(String(await reply)).toBe('A');
+  });
+});
+
+describe('writable', () => {
+  it('sends each chunk as a message, and ends this side when it is closed', async () => {
+    const { client, peer } = await meet();
+    const writer = client.writable.getWriter();
+    await writer.write('one');
+    await writer.write('two');
+    await writer.close();
+    await settled();
+    expect(peer.lines).toEqual(['one', 'two']);
+    expect(client.state).toBe('ending');
+  });
+
+  it('waits for a slow server', async () => {
+    const { client, peer } = await meet({ highWaterMark: 1000, network });
+    peer.connection.pause();
+    const writer = client.writable.getWriter();
+    const writes = fateOf(
+      (async () => {
+        for (let count = 0; count < 100; count++) await writer.write('x'.repeat(1000));
+      })(),
+    );
+    await settled();
+    expect(writes.settled).toBe(false);
+    expect(client.unsent).toBeLessThan(5000);
+    peer.connection.resume();
+    await settled();
+    await settled();
+    expect([writes.settled, writes.error]).toEqual([true, undefined]);
+  });
+
+  it('continues after a reconnect', async () => {
+    const { client, host, peer } = await meet({ reconnect: true, connectTimeout: 0 });
+    const writer = client.writable.getWriter();
+    await peer.aborts();
+    const write = fateOf(writer.write('hello again'));
+    await settled();
+    expect(write.settled).toBe(false);
+    await host.passes(50);
+    expect([write.settled, host.peer.text]).toEqual([true, 'hello again\n']);
+  });
+
+  it('fails with a message that cannot be sent', async () => {
+    const { client } = await meet();
+    const writer = client.writable.getWriter();
+    writer.closed.catch(() => {});
+    await expect(writer.write('two\nlines')).rejects.toMatchObject({ code: 'YODEL_UNENCODABLE_MESSAGE' });
+  });
+
+  it('aborts the client when it is aborted', async () => {
+    const { client } = await meet();
+    await client.writable.abort(new Error('enough'));
+    await settled();
+    expect(client.state).toBe('closed');
+  });
+});
+
+describe('sendAll', () => {
+  it('sends what an iteration yields, and resolves with its number', async () => {
+    const { client, peer } = await meet();
+    expect(await client.sendAll(['one', 'two'])).toBe(2);
+    async function* numbers() {
+      yield '3';
+      await settled();
+      yield '4';
+    }
+    expect(await client.sendAll(numbers())).toBe(2);
+    expect(peer.lines).toEqual(['one', 'two', '3', '4']);
+  });
+
+  it('takes no more from the iteration than the server takes', async () => {
+    const { client, peer } = await meet({ highWaterMark: 1000, network });
+    peer.connection.pause();
+    let taken = 0;
+    function* endless() {
+      for (;;) {
+        taken++;
+        yield 'x'.repeat(999);
+      }
+    }
+    const aborter = new AbortController();
+    const sending = fateOf(client.sendAll(endless(), { signal: aborter.signal }));
+    await settled();
+    expect(taken).toBeLessThan(10);
+    aborter.abort(new Error('enough'));
+    await settled();
+    expect(sending.error).toBe(aborter.signal.reason);
+  });
+
+  it.each([
+    ['a message that cannot be sent', (_: Client) => ['one', 'two\nlines'], 'YODEL_UNENCODABLE_MESSAGE'],
+    [
+      'the end of the client',
+      (client: Client) => {
+        client.abort();
+        return ['one'];
+      },
+      'YODEL_CONNECTION_CLOSED',
+    ],
+  ])('rejects because of %s, and ends the iteration', async (_, messagesOf, code) => {
+    const { client } = await meet();
+    let isEnded = false;
+    function* messages() {
+      try {
+        yield* messagesOf(client);
+      } finally {
+        isEnded = true;
+      }
+    }
+    await expect(client.sendAll(messages())).rejects.toMatchObject({ code });
+    expect(isEnded).toBe(true);
+  });
+});
