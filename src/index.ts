@@ -15,6 +15,7 @@ export {
   WebSocketAddress,
 } from './address.ts';
 export { type OpenBusOptions, openBus } from './bus/open.ts';
+export type { ClientChannelMessages } from './client/channels.ts';
 export type { Client, ClientCounters, ClientState, NewConnection, SendAllOptions } from './client/client.ts';
 export type { ClientOptions, ReconnectOptions } from './client/client-settings.ts';
 export { connect } from './client/connect.ts';

@@ -1,6 +1,7 @@
 import { type Address, addressOf, defaultAddress } from '../address.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
+import { ClientEvents } from './channels.ts';
 import type { Client } from './client.ts';
 import { MessageClient } from './message-client.ts';
 import { linksTo } from './open-link.ts';
@@ -31,7 +32,21 @@ export async function connect(...given: [unknown?, ConnectOptions?]): Promise<Cl
     throw new YodelError('YODEL_INVALID_OPTION', `connect() takes an object of options, not ${String(options)}`);
   }
   const settings = resolveClientOptions(options);
-  const client = new MessageClient(to, linksTo(to, settings), settings);
-  await client.start(options.signal);
-  return client as unknown as Client;
+  const events = new ClientEvents();
+  const client = new MessageClient(to, linksTo(to, settings), {
+    ...settings,
+    onStateChange(state, error) {
+      events.changed(asClient, state, error);
+      settings.onStateChange?.(state, error);
+    },
+  });
+  const asClient = client as unknown as Client;
+  try {
+    await client.start(options.signal);
+  } catch (error) {
+    events.failed(asClient, error);
+    throw error;
+  }
+  events.connected(asClient);
+  return asClient;
 }
