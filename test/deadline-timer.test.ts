@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DeadlineTimer } from '../src/deadline-timer.ts';
-import { FakeClock } from './support/fake-clock.ts';
+import { FakeClock } from '../src/testing/fake-clock.ts';
 
 /** A deadline timer, and when it fired, in milliseconds since its creation. */
 function deadlineTimer() {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Condition } from '../../src/client/condition.ts';
 import { longestDuration } from '../../src/options.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 
 let clock: FakeClock;
 beforeEach(() => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import type { Transport } from '../../src/transport/transport.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
 import { fateOf, Host, meet } from './host.ts';
 
 /** A network in which no server answers. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
 describe('iterating over a client', () => {

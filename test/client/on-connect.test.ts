@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NewConnection } from '../../src/client/client.ts';
 import { YodelError } from '../../src/errors.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, Host, meet, readAll } from './host.ts';
 
 /** Connects to a host that says what the test says. */

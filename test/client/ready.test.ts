@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, Host, meet } from './host.ts';
 
 const reconnecting = { reconnect: { maxAttempts: 3 }, connectTimeout: 0 } as const;

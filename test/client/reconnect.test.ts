@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectOptions } from '../../src/client/options.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
 /** A client that reconnects, its states, and the delays before its attempts. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Reconnector } from '../../src/client/reconnector.ts';
 import { YodelError } from '../../src/errors.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 
 /** A reconnector whose attempts the test answers, and the times at which they were made. */
 function reconnector(maxAttempts = 0) {

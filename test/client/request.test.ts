@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
 const numbers = Array.from({ length: 1000 }, (_, number) => String(number));

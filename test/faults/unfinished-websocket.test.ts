@@ -4,7 +4,7 @@ import type { TcpAddress } from '../../src/address.ts';
 import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { waitUntil } from '../support/process/process.ts';
 import { dialWebSocket, frameBytes, textFrame } from '../support/websocket-frames.ts';
 

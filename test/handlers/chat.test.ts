@@ -4,10 +4,10 @@ import { chat } from '../../src/handlers/chat.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { RoomAction } from '../../src/session/joining.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { connected, FakeBus } from '../rooms/fake-bus.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 const open = { authorize: () => true };
 

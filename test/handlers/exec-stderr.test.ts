@@ -3,8 +3,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { exec } from '../../src/handlers/exec.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { serve } from '../../src/server/server.ts';
+import { Peer } from '../../src/testing/peer.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { Peer } from '../session/peer.ts';
 import { waitUntil } from '../support/process/process.ts';
 
 /** A server whose children flood stderr or print a few lines there, and whose log is slow. */

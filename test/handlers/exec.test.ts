@@ -5,9 +5,9 @@ import { exec } from '../../src/handlers/exec.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { startQueue } from '../../src/process/start-queue.ts';
 import { type Server, serve } from '../../src/server/server.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { Peer } from '../../src/testing/peer.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { Peer } from '../session/peer.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { waitUntil } from '../support/process/process.ts';
 
 /** A server with one client. */

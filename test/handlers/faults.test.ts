@@ -5,8 +5,8 @@ import type { Fault } from '../../src/handlers/faults/fault.ts';
 import { randomNumber } from '../../src/handlers/faults/random.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { Handler, HandlerObject } from '../../src/session/handler.ts';
+import type { Peer as SocketPeer } from '../../src/testing/peer.ts';
 import { Harness, serveOneClient } from '../session/harness.ts';
-import type { Peer as SocketPeer } from '../session/peer.ts';
 
 const numbered = Array.from({ length: 200 }, (_, index) => `message ${index}`);
 const asLines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');

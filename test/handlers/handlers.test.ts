@@ -6,8 +6,8 @@ import { echo } from '../../src/handlers/echo.ts';
 import { handlersByName } from '../../src/handlers/handlers.ts';
 import { time } from '../../src/handlers/time.ts';
 import { resolveHandler } from '../../src/session/handler.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { serveOneClient } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 describe('echo', () => {
   it('sends every message back', async () => {

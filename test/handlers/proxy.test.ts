@@ -7,10 +7,11 @@ import type { ProxyOptions } from '../../src/handlers/proxy/options.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import type { Connection, MemoryKeeper, Receiver, Transport } from '../../src/transport/transport.ts';
-import { Peer } from '../session/peer.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
 
 const noLimits = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, lingerTimeout: 1 } as const;
 

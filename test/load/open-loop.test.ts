@@ -4,8 +4,8 @@ import { LoadConnection, type Traffic } from '../../src/load/connection.ts';
 import { OpenLoop } from '../../src/load/open-loop.ts';
 import { payloadsOf } from '../../src/load/payload.ts';
 import { Tally } from '../../src/load/tally.ts';
+import { settled } from '../../src/testing/turns.ts';
 import type { Connection } from '../../src/transport/transport.ts';
-import { settled } from '../support/fake-clock.ts';
 import { settingsOf } from './settings.ts';
 
 const perSecond = 1000;

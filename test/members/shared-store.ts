@@ -2,7 +2,7 @@
 import { YodelError } from '../../src/errors.ts';
 import { MemoryStore } from '../../src/rooms/stored/memory-store.ts';
 import type { RoomStore, StoredBatch, StoreReceiver } from '../../src/rooms/stored/store.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 
 export class SharedStore {
   readonly #store = new MemoryStore(new FakeClock());

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
 import type { HttpRequest } from '../../src/metrics/http-request.ts';
 import { type HttpResponse, listenHttp } from '../../src/metrics/http-server.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { dial, type Peer } from '../support/peer.ts';
 
 interface Served {

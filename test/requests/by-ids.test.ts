@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { rememberedIds } from '../../src/requests/by-ids.ts';
 import type { RequestId } from '../../src/requests/correlation.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf } from '../client/host.ts';
-import { settled } from '../support/fake-clock.ts';
 import { byNumber, requestsOf } from './ends.ts';
 
 const invalid = { code: 'YODEL_INVALID_REQUEST_ID' };

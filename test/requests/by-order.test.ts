@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf } from '../client/host.ts';
-import { settled } from '../support/fake-clock.ts';
 import { requestsOf } from './ends.ts';
 
 const mismatch = { code: 'YODEL_REPLY_MISMATCH', message: expect.stringContaining('correlate') };

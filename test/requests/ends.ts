@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { Correlate } from '../../src/requests/correlation.ts';
 import { Requests } from '../../src/requests/requests.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 
 /** `1:text` has the id 1. */
 export const byNumber: Correlate<never> = {

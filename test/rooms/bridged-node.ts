@@ -5,7 +5,7 @@ import { Bridge, type BridgedRooms } from '../../src/rooms/bridge.ts';
 import type { Bus, MemberName } from '../../src/rooms/bus.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import { MemoryLimit } from '../../src/session/memory-limit.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 
 export class BridgedNode<OneBus extends Bus> implements BridgedRooms {
   readonly clock: FakeClock;

@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /** Reads one chunk whenever it is told to. */
 class SlowPeer extends Peer {

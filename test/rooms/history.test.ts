@@ -7,9 +7,9 @@ import type { RoomMessage } from '../../src/rooms/segment.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
 import { Telemetry } from '../../src/telemetry/telemetry.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 const handler: HandlerObject = { message: () => undefined };
 const keptBy = (history: History) => lastOf(history.messages, [], 1000);

@@ -1,9 +1,9 @@
 /** Messages that are lost between two processes are told to those who were members then, at their place in the order. */
 import { afterEach, expect, it, vi } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 import { connected, FakeBus, type Packet } from './fake-bus.ts';
 
 afterEach(() => void vi.restoreAllMocks());

@@ -5,8 +5,8 @@ import { connect } from '../../src/client/connect.ts';
 import { Message } from '../../src/framing/message.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 it('members with LF and CRLF in one room receive their own line endings', async () => {
   const harness = await Harness.open({ handler: (_message, session) => session.join('a') });

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { BusReceiver } from '../../src/rooms/bus.ts';
 import { packMessages } from '../../src/rooms/packed-messages.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 import { FakeBus } from './fake-bus.ts';
 
 const handler: HandlerObject = {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { JoinOptions } from '../../src/session/joining.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 import { connected, FakeBus } from './fake-bus.ts';
 
 const handler: HandlerObject = { message: () => undefined, taken: (_session, room) => `lost ${room}` };

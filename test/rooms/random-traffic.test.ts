@@ -5,9 +5,9 @@
 import { expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 const rooms = ['a', 'b', 'c'];
 /** Of broadcasts, in the texts below. */

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /** A server whose clients join rooms and send to them: `join a`, `leave a`, `a hello`. */
 const handler: HandlerObject = {

@@ -3,9 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 const network = { capacity: 2_000 };
 const line = (number: number) => String(number).padStart(99, '.');

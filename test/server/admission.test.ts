@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';
 
 const reason = 'error: the server has reached its limit of 2 connections; try again later';

@@ -3,8 +3,8 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ChannelMessages } from '../../src/server/channels.ts';
 import { events } from '../../src/telemetry/events.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /**
  * What `see` makes of what is published on a channel until the test ends. Other tests of this process have servers of their own.

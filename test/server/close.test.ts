@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Address } from '../../src/address.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
+import { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 import { Harness } from '../session/harness.ts';
-import { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';
 
 const lines = (count: number) => Array.from({ length: count }, (_, number) => `${number}\n`).join('');

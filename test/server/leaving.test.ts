@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /** A handler whose programs end when the test says so. */
 function startsPrograms(): HandlerObject & { readonly running: Map<Session, () => void> } {

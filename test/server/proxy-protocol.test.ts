@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ServeOptions } from '../../src/server/options.ts';
 import type { Server } from '../../src/server/server.ts';
-import type { Peer } from '../session/peer.ts';
+import type { Peer } from '../../src/testing/peer.ts';
 import { waitUntil } from '../support/process/process.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../src/server/server.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 const reason = new Error('enough');
 

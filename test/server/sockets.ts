@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import type { Address } from '../../src/address.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
+import { Peer } from '../../src/testing/peer.ts';
 import { nodeTransport } from '../../src/transport/node.ts';
-import { Peer } from '../session/peer.ts';
 
 /** A server on a free TCP port, unless the options say otherwise. It is closed when the test is over. */
 export async function serveOnSockets(options: ServeOptions = {}): Promise<Server> {

@@ -4,11 +4,11 @@ import { YodelError } from '../../src/errors.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import { serve } from '../../src/server/server.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { parse } from '../../src/transcript/library.ts';
 import { mockServer } from '../../src/transcript/mock/mock.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { Harness } from '../session/harness.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /** A handler that writes its calls into a list, with its name in front. */
 function noting(calls: string[], name: string, more: HandlerObject = {}): HandlerObject {

@@ -1,7 +1,7 @@
 /** Bytes between messages, where the handler has no use for them, do not keep the messages that follow them waiting. */
 import { expect, it } from 'vitest';
 import { slip } from '../../src/framing/delimited/slip.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { serveOneClient } from './harness.ts';
 
 it('a message whose frame began with such bytes, in a chunk of its own, is handled after a slow one', async () => {

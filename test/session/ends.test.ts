@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { serveOneClient } from './harness.ts';
 
 /** Keeps the error that a session ended with. */

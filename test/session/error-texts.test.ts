@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type ErrorCode, errorCodes, YodelError } from '../../src/errors.ts';
 import { exec } from '../../src/handlers/exec.ts';
 import type { SessionJournal } from '../../src/session/journaling.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, serveOneClient } from './harness.ts';
 
 /** Errors whose text says only what the peer did, which limit applies, or what the handler's author wrote for it. */

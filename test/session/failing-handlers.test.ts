@@ -2,7 +2,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import type { SessionView } from '../../src/telemetry/telemetry.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness } from './harness.ts';
 
 const secret = new Error('the password is 1234');

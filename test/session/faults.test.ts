@@ -4,7 +4,7 @@ import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
 import type { ProtocolName } from '../../src/framing/protocols/protocols.ts';
 import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { type HarnessOptions, serveOneClient } from './harness.ts';
 
 const tooLong = 'error: message 3 is longer than the limit of 10 bytes';

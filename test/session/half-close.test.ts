@@ -4,7 +4,7 @@ import { YodelError } from '../../src/errors.ts';
 import { length } from '../../src/framing/counted/length.ts';
 import type { HandlerCallbacks, HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { serveOneClient } from './harness.ts';
 
 /** Records the calls. */

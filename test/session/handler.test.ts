@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { HandlerCallbacks, HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, serveOneClient } from './harness.ts';
 
 /** Records each call. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import type { Batch } from '../../src/framing/message.ts';
 import type { SessionJournal } from '../../src/session/journaling.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, serveOneClient } from './harness.ts';
 
 /** Keeps what it records. The test controls when each append resolves. */

@@ -5,7 +5,7 @@ import { YodelError } from '../../src/errors.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
 
 const cause = new Error('row 12 of /srv/rights.db');

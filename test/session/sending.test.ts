@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../src/session/public-session.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, serveOneClient } from './harness.ts';
 
 /** Whether a promise is resolved now. */

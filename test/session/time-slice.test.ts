@@ -5,8 +5,8 @@ import { lines } from '../../src/framing/delimited/lines.ts';
 import type { Decoder, Framing } from '../../src/framing/framing.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
+import { Peer } from '../../src/testing/peer.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { Peer } from './peer.ts';
 
 const slow = 200;
 let handled = 0;

@@ -7,7 +7,8 @@ import { Message } from '../../src/framing/message.ts';
 import { echo } from '../../src/handlers/echo.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { AnyServeOptions } from '../../src/server/options.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
 
 /** A server with this codec, and its first client. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { serveOneClient } from './harness.ts';
 
 const many = Array.from({ length: 1000 }, (_, number) => `message ${number}\n`).join('');

@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import type { Peer } from '../../src/testing/peer.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import type { Peer } from '../session/peer.ts';
-import { settled } from '../support/fake-clock.ts';
 
 /** A subscriber to all events, and what it received. */
 function recorder(): { events: string[]; telemetry: Required<Subscriber> } {

@@ -4,9 +4,9 @@ import { BrokerBus } from '../../../src/bus/broker/bus.ts';
 import { Nodes, type RemoteNode } from '../../../src/bus/broker/nodes.ts';
 import { batchPacket, type NodeState, pieces, startsPacket, statePacket } from '../../../src/bus/broker/packets.ts';
 import { packMessages } from '../../../src/rooms/packed-messages.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { between, oneOf, randomFrom } from '../../../src/testing/random.ts';
 import { BridgedNode, sentHere } from '../../rooms/bridged-node.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryBroker } from './memory-broker.ts';
 
 async function start() {

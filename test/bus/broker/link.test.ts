@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import type { BrokerConnection, BrokerReceiver } from '../../../src/bus/broker/broker.ts';
 import { BrokerLink, type BrokerLinkOwner } from '../../../src/bus/broker/link.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 
 const limit = 1024;
 

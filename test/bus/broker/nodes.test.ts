@@ -2,9 +2,10 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BrokerBus } from '../../../src/bus/broker/bus.ts';
 import type { MemberName } from '../../../src/rooms/bus.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { between, oneOf, randomFrom } from '../../../src/testing/random.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { BridgedNode } from '../../rooms/bridged-node.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { MemoryBroker } from './memory-broker.ts';
 
 /** A process whose bus is a broker. */

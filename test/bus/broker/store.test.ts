@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import { BrokerBus } from '../../../src/bus/broker/bus.ts';
 import { beginning } from '../../../src/rooms/stored/store.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { BridgedNode } from '../../rooms/bridged-node.ts';
 import { Appender, batchOf, expectChain, recording } from '../../rooms/stored/conformance.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { MemoryBroker } from './memory-broker.ts';
 
 /** A node whose rooms are stored, and which follows the room `a`. */

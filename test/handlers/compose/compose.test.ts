@@ -12,8 +12,8 @@ import { proxy } from '../../../src/handlers/proxy.ts';
 import { ForwardedSession } from '../../../src/session/forwarded-session.ts';
 import { type Handler, type HandlerObject, nameOfHandler } from '../../../src/session/handler.ts';
 import type { Session } from '../../../src/session/public-session.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness, serveOneClient } from '../../session/harness.ts';
-import { settled } from '../../support/fake-clock.ts';
 
 const upperCase: Handler = (message) => message.text.toUpperCase();
 const pass: Middleware = (_message, _session, next) => next();

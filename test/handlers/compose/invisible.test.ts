@@ -17,10 +17,11 @@ import { serve } from '../../../src/server/server.ts';
 import { ForwardedSession } from '../../../src/session/forwarded-session.ts';
 import type { Handler } from '../../../src/session/handler.ts';
 import type { AnySession } from '../../../src/session/public-session.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
 import type { Transport } from '../../../src/transport/transport.ts';
-import { Peer } from '../../session/peer.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 /** Middleware that changes nothing, in every form that it can have. */
 const kinds: Record<string, () => Middleware> = {

@@ -4,8 +4,9 @@ import { echo } from '../../../src/handlers/echo.ts';
 import { type AppliedFault, Faults } from '../../../src/handlers/faults/fault-set.ts';
 import { withFaults } from '../../../src/handlers/faults.ts';
 import type { Handler } from '../../../src/session/handler.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness } from '../../session/harness.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 /** A server with faults that echoes, or has another handler, and one client. */
 async function open(faults: readonly string[] | Faults, handler: Handler = echo, seed = 1) {

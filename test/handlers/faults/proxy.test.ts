@@ -6,9 +6,10 @@ import type { FramingText } from '../../../src/framing/notation.ts';
 import { withFaults } from '../../../src/handlers/faults.ts';
 import { proxy } from '../../../src/handlers/proxy.ts';
 import { serve } from '../../../src/server/server.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
-import { Peer } from '../../session/peer.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 const noLimits = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, lingerTimeout: 1 } as const;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../../src/rooms/stored/memory-store.ts';
 import { beginning, type Place, type StoredBatch, type StoreLimits } from '../../../src/rooms/stored/store.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { batchOf, recording, testStore } from './conformance.ts';
 
 const unlimited: StoreLimits = { storedMessages: 0, storedAge: 0, storedBytes: 0 };

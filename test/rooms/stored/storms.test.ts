@@ -5,7 +5,8 @@ import { placeOf } from '../../../src/rooms/stored/position.ts';
 import { StoredRooms } from '../../../src/rooms/stored/stored-rooms.ts';
 import type { Participant } from '../../../src/session/membership.ts';
 import { MemoryLimit } from '../../../src/session/memory-limit.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { type Random, randomFrom, StormyStore } from './stormy-store.ts';
 
 const room = 'room';

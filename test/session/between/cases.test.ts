@@ -14,8 +14,8 @@ import { defineFraming } from '../../../src/framing/own/define.ts';
 import type { Protocol } from '../../../src/framing/protocol.ts';
 import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
 import type { Handler } from '../../../src/session/handler.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { meet } from '../../client/host.ts';
-import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
 
 /** The messages that a server receives from these bytes. */

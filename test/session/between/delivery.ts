@@ -8,10 +8,11 @@ import { openConversation, type Side } from '../../../src/framing/protocol.ts';
 import { type Server, serve } from '../../../src/server/server.ts';
 import type { HandlerObject } from '../../../src/session/handler.ts';
 import type { Session } from '../../../src/session/public-session.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
 import type { Connection, Transport } from '../../../src/transport/transport.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
-import { Peer } from '../peer.ts';
 import type { Wire } from './wires.ts';
 
 /** The ways from a message that a server received to another connection. */

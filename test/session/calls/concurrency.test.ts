@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../../src/codec/reply.ts';
 import type { YodelError } from '../../../src/errors.ts';
 import type { Message } from '../../../src/framing/message.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness, type HarnessOptions, serveOneClient } from '../harness.ts';
 
 /** A handler whose replies the test controls. */

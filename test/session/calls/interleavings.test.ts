@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Reply } from '../../../src/codec/reply.ts';
 import { encode } from '../../../src/framing/framing.ts';
 import { parseFraming } from '../../../src/framing/notation.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness } from '../harness.ts';
 
 /** What the handler does with a message, and after how many milliseconds; undefined: within its call; 0: with a resolved promise. */

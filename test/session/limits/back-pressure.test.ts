@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../../src/session/handler.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
-import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
 
 const mark = 1000;

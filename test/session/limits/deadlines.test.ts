@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness, serveOneClient } from '../harness.ts';
 
 const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, handlerTimeout: 0 };

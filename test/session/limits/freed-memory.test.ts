@@ -1,9 +1,9 @@
 /** Where the memory of unfinished messages goes when a session ends: it must not wait for the garbage collector. */
 import { afterEach, expect, it, vi } from 'vitest';
 import { length } from '../../../src/framing/counted/length.ts';
-import { settled } from '../../support/fake-clock.ts';
+import type { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness } from '../harness.ts';
-import type { Peer } from '../peer.ts';
 
 const mebibyte = 1_048_576;
 const long = Buffer.alloc(9 * mebibyte, 'x');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../../src/errors.ts';
 import type { Handler, HandlerObject } from '../../../src/session/handler.ts';
 import type { Session } from '../../../src/session/public-session.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { type HarnessOptions, serveOneClient } from '../harness.ts';
 
 const never = () => new Promise<never>(() => undefined);

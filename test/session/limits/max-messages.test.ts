@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../../src/session/handler.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { serveOneClient } from '../harness.ts';
 
 const refusal = 'error: this connection has reached its limit of 3 messages';

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../../src/errors.ts';
 import { MemoryLimit, type MemoryUser } from '../../../src/session/memory-limit.ts';
 import type { Session } from '../../../src/session/public-session.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import type { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness } from '../harness.ts';
-import type { Peer } from '../peer.ts';
 
 const limit = 100_000;
 const network = { capacity: 500, chunkSize: 1000 };

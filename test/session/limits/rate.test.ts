@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { type HarnessOptions, serveOneClient } from '../harness.ts';
 
 /** A session that records when messages went to the handler, in milliseconds since it began. */

@@ -5,10 +5,10 @@ import type { Message } from '../../../src/framing/message.ts';
 import type { CorrelateById } from '../../../src/requests/correlation.ts';
 import { serve } from '../../../src/server/server.ts';
 import type { Session } from '../../../src/session/public-session.ts';
+import { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
-import { settled } from '../../support/fake-clock.ts';
 import { type HarnessOptions, serveOneClient } from '../harness.ts';
-import { Peer } from '../peer.ts';
 
 /** Requests are `ID text`, replies `=ID text`; what begins with anything else is neither. */
 const correlate: CorrelateById = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { InOrder } from '../../../../src/bus/broker/jetstream/in-order.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock } from '../../../../src/testing/fake-clock.ts';
 
 function ordering() {
   const clock = new FakeClock();
