@@ -34,8 +34,15 @@ const usageCodes: ReadonlySet<string> = new Set([
 /** Reports an error on stderr in one line. A bug in yodel is reported with its stack. */
 export function report(error: unknown): void {
   const expected = error instanceof YodelError || error instanceof UsageError;
-  const text = expected ? escapeText(error.message) : `internal error, please report it: ${escapeStack(error)}`;
+  const text = expected ? escapedText(error) : `internal error, please report it: ${escapeStack(error)}`;
   process.stderr.write(`yodel: ${text}\n${excerptOf(error)}`);
+}
+
+/** The message of an error, escaped, and of a handler that failed also what it threw, with its stack. */
+export function escapedText(error: Error): string {
+  const isOfHandler = error instanceof YodelError && error.code === 'YODEL_HANDLER_FAILED';
+  const cause = isOfHandler && error.cause !== undefined ? `: ${escapeStack(error.cause)}` : '';
+  return `${escapeText(error.message)}${cause}`;
 }
 
 /** The invalid line of a file, with a caret below the error. */

@@ -1,6 +1,5 @@
 import { type Address, addressOf, defaultAddress } from '../address.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
-import { YodelError } from '../errors.ts';
 import { ClientEvents } from './channels.ts';
 import type { Client } from './client.ts';
 import { MessageClient } from './message-client.ts';
@@ -28,9 +27,6 @@ export async function connect<C extends MaybeCodec = undefined>(
 export async function connect(...given: [unknown?, ConnectOptions?]): Promise<Client> {
   const [address, options = {}] = given;
   const to = given.length === 0 ? defaultAddress : addressOf(address);
-  if (typeof options !== 'object' || options === null) {
-    throw new YodelError('YODEL_INVALID_OPTION', `connect() takes an object of options, not ${String(options)}`);
-  }
   const settings = resolveClientOptions(options);
   const events = new ClientEvents();
   const client = new MessageClient(to, linksTo(to, settings), {

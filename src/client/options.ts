@@ -5,6 +5,7 @@ import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
+import { checkShapes, type OptionShapes, shapesOf } from '../option-shapes.ts';
 import { refuseUnknown } from '../option-values.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
@@ -50,7 +51,7 @@ export interface ClientSettings extends MessageClientSettings {
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
-  refuseUnknown(options, knownOptions, 'connect()');
+  checkShapes(options, knownOptions, 'connect()');
   return {
     ...resolveClientSettings(options, options.clock ?? realClock),
     protocol: resolveWire(options),
@@ -70,10 +71,12 @@ export function dialSettings(
   return { timeoutMs, tls, keepAlive, pingInterval, stderr, transport, clock, signal };
 }
 
-const knownOptions = [
-  ...['framing', 'replyFraming', 'protocol', 'encoding', 'tls', 'stderr', 'onReceived', 'transport', 'clock'],
-  ...clientOptionNames,
-];
+const knownOptions: OptionShapes = {
+  ...shapesOf(['framing', 'replyFraming', 'protocol', 'encoding', 'tls', ...clientOptionNames]),
+  ...shapesOf(['stderr', 'onReceived'], 'function'),
+  ...shapesOf(['transport', 'clock'], 'object'),
+  signal: 'signal',
+};
 
 function resolveTls(tls: TlsOptions = {}): TlsOptions {
   if (typeof tls !== 'object' || tls === null) {

@@ -63,7 +63,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const { notify, notifyOf, log } = outputs;
   const { flags } = serving.settings;
   let aborted = 0;
-  let hadUncaughtError = false;
+  let hasFailed = false;
   const faults = new ServedFaults(flags.control !== undefined, (session, applied) => log.faulted?.(session, applied));
   const { handler, protocol, judged, ...loaded } = await handlerFor(serving.settings, notifyOf, faults.for(flags));
   const judge = judged && new (await import('./verdict.ts')).Judge(judged, outputs);
@@ -89,6 +89,13 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     telemetry: [
       log,
       failures(notifyOf, { aborted: () => aborted++, isSilent: () => isSilent }),
+      {
+        stopFailed(error) {
+          const why = isOwnCode(error.code) || error.cause === undefined ? error : error.cause;
+          notify(`the handler failed to stop: ${escapeStack(why)}`);
+          hasFailed = true;
+        },
+      },
       { draining: () => stop?.() },
       ...subscribers,
       ...recorders,
@@ -99,7 +106,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const shutDownOnError = (thrown: unknown) => {
     // Neither the message that caused it nor the extent of the damage is known, so the server shuts down, gracefully.
     notify(`uncaught error outside the handler, shutting down: ${escapeStack(thrown)}`);
-    hadUncaughtError = true;
+    hasFailed = true;
     void server.close();
   };
   process.on('uncaughtException', shutDownOnError).on('unhandledRejection', shutDownOnError);
@@ -111,7 +118,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     await outputs.close(() => {
       if (aborted > 0) notify(`aborted with replies pending: ${formatPlural(aborted, 'connection')}`);
     });
-    return aborted > 0 || hadUncaughtError || journal?.failure ? exitStatus.failure : verdict;
+    return aborted > 0 || hasFailed || journal?.failure ? exitStatus.failure : verdict;
   };
   return {
     server,

@@ -2,8 +2,8 @@
 import type { Address } from '../../address.ts';
 import { realClock } from '../../clock.ts';
 import { serveLimits } from '../../options.ts';
-import { escapeText } from '../../terminal/escape.ts';
 import type { ServerTls } from '../../transport/transport.ts';
+import { escapedText } from '../fail.ts';
 import { flagKey } from '../flags.ts';
 import { checkSettings } from './check.ts';
 import { handlerFlags } from './handler/flags.ts';
@@ -59,7 +59,7 @@ export async function reloadOnChange(reloading: Reloading): Promise<Reloader> {
       watched?.follow([...(read?.files ?? []), ...files]);
       expiry?.watch(tls);
     } catch (error) {
-      notify(`not reloaded, the old settings remain in effect: ${escapeText((error as Error).message)}`);
+      notify(`not reloaded, the old settings remain in effect: ${escapedText(error as Error)}`);
     }
     notifySystemd('READY=1', notify);
   };

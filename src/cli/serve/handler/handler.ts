@@ -2,6 +2,7 @@
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { YodelError } from '../../../errors.ts';
 import type { Encoding } from '../../../framing/framing.ts';
 import type { FramingText } from '../../../framing/notation.ts';
 import type { Protocol } from '../../../framing/protocol.ts';
@@ -11,6 +12,7 @@ import type { ExecOptions } from '../../../handlers/exec/settings.ts';
 import type { Faults } from '../../../handlers/faults/fault-set.ts';
 import { withFaults } from '../../../handlers/faults.ts';
 import { type HandlerObject, nameHandler } from '../../../session/handler.ts';
+import { wrapHandler } from '../../../session/wrapped-handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
@@ -63,13 +65,27 @@ export async function handlerFor(
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
+  const served = faults ? withFaults(handler, faults) : handler;
   return {
-    handler: nameHandler(faults ? withFaults(handler, faults) : handler, name),
+    handler: nameHandler(served.start ? withStartFailure(served, name) : served, name),
     exports,
     judged,
     stop,
     protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,
   };
+}
+
+/** What a handler throws when it starts is reported as its own failure, with its stack, and not as one of yodel. */
+function withStartFailure(handler: HandlerObject, name: string): HandlerObject {
+  return wrapHandler(handler, {
+    async start(server) {
+      try {
+        await handler.start?.(server);
+      } catch (thrown) {
+        throw new YodelError('YODEL_HANDLER_FAILED', `the handler ${name} cannot start`, { cause: thrown });
+      }
+    },
+  });
 }
 
 function givenEncoding(flags: ServeSettings['flags']): Encoding | undefined {
