@@ -13,6 +13,12 @@ const programs: Record<string, RegExp> = {
   'binary.ts': /03 02 01/,
   'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
   'observe.ts': /^1 > hello\n1 < HELLO\n$/,
+  'json-rpc.ts':
+    /^\{"jsonrpc":"2\.0","id":1,"result":"hello Ada"\}\n\{.*"error":\{"code":-32601,"message":"there is no method shout"\}\}\n$/,
+  'json.ts': /price: 6.*error: ["']there is no coffee["'].*error: ["']invalid message: amount: .*number/s,
+  'msgpack.ts':
+    /received: \[\s*1\.5,\s*1970-01-01T00:00:00\.000Z,\s*\{\s*name: ["']Ada["'],?\s*\}\s*\].*error: ["']invalid message: /s,
+  'protobuf.ts': /^true\nfalse\n$/,
   'faults.ts': /^one\ntwo\nfour\nsix\ndropped: 2\nseven\nseven\n$/,
   'news.ts': /^first\nyou are 1\nlast\n$/,
   'mock.ts': /^false\ntalk\.transcript:3: the client ended its side without: > bye\n$/,
