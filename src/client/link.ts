@@ -27,6 +27,10 @@ export interface Link {
   /** Stops receiving until {@link resume}, where that is possible. */
   pause(): void;
   resume(): void;
+  /**
+   * Whether nothing is received after {@link end}, as in browsers. The client then waits with it for the replies to its requests.
+   */
+  readonly endsBothSides?: boolean | undefined;
   /** Sends what is buffered, then ends this side. */
   end(): void;
   /** Closes the connection without a reset where possible, and receives nothing more. */
@@ -43,7 +47,7 @@ export interface ReceivedMessages extends Iterable<Message> {
 /** Receives the events of a link, in this order. No method is called from inside a call to the link, and none after `onClose`. */
 export interface LinkReceiver {
   /** Bytes arrived. Called before they are decoded. */
-  onChunk(chunk: Uint8Array): void;
+  onChunk(chunk: { readonly length: number }): void;
   /** The messages that a chunk completed, possibly none. */
   onBatch(batch: ReceivedMessages): void;
   /** The peer ended its side. */

@@ -46,6 +46,8 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   #hasReceived = false;
   /** close() or abort() was called: messages that are not replies are dropped. */
   #isLeaving = false;
+  /** end() was called, and waits for replies. */
+  #isEndDue = false;
   /** Why the current connection is being closed. */
   #error: YodelError | undefined;
   /** The same, if the server has ended it, or this program has aborted it: that closes the client without an error. */
@@ -133,7 +135,11 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
 
   async request(message: Sent, options: RequestOptions = {}): Promise<unknown> {
     if (this.#state !== 'open') throw this.cannotSend();
-    return await this.#exchange.request(message, options);
+    try {
+      return await this.#exchange.request(message, options);
+    } finally {
+      if (this.#isEndDue) this.#endLink();
+    }
   }
 
   get readable(): ReadableStream {
@@ -150,7 +156,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     if (this.#state === 'reconnecting') this.#stopReconnecting(undefined);
     if (this.#state !== 'open') return;
     this.#setState('ending', undefined);
-    this.#link?.end();
+    this.#endLink();
   }
 
   async close(): Promise<void> {
@@ -205,7 +211,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   }
 
   /** @internal */
-  onChunk(chunk: Uint8Array): void {
+  onChunk(chunk: { readonly length: number }): void {
     this.#exchange.arrived(chunk.length);
     this.#hasReceived = true;
     if (this.#state === 'open') this.#connector.works();
@@ -305,6 +311,12 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   #breakOff(cause: YodelError, text: string): void {
     this.#error ??= new YodelError(cause.code, text, { cause: cause.cause ?? cause });
     this.#link?.abort(cause);
+  }
+
+  /** Ends this side: at once, or after the last reply if none could be received then. */
+  #endLink(): void {
+    this.#isEndDue = this.#link?.endsBothSides === true && this.#exchange.isReplyAwaited;
+    if (!this.#isEndDue) this.#link?.end();
   }
 
   #leave(): void {
