@@ -45,7 +45,7 @@ const parts: readonly Part[] = [
     runsBuild: false,
     files: [
       'misuse.test.ts',
-      '{cli,client,codec,format,framing,handlers,log,members,replay,requests,rooms,server,session,terminal,testing,transcript}/**/*.test.ts',
+      '{browser,cli,client,codec,format,framing,handlers,log,members,replay,requests,rooms,server,session,terminal,testing,transcript}/**/*.test.ts',
     ],
   },
   {

@@ -7,6 +7,7 @@ import { relative } from 'node:path';
 import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, rolldown } from 'rolldown';
 import { browserModule, exportedModules } from './exported-modules.ts';
 import { type Contents, packagesOf, sorted } from './metafile.ts';
+import { withoutTexts } from './without-texts.ts';
 
 /** Files with a fixed path in dist/: what programs import, the command, and the programs of worker processes and threads. */
 const entries = [
@@ -60,11 +61,14 @@ export async function bundleForBrowsers(folder: string): Promise<void> {
     input: { [browserModule]: pathOf(browserModule) },
     external: /^[^./]/,
     platform: 'browser',
+    plugins: [withoutTexts],
   });
   const { output } = await bundle.write({
     dir: folder,
     sourcemap: true,
     comments: false,
+    // Pages may load the file as it is.
+    minify: true,
     codeSplitting: false,
   });
   const { packages, imports } = contentsOf(output.filter((file) => file.type === 'chunk'));
