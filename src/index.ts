@@ -122,10 +122,12 @@ export type {
 } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
 export type {
+  AlternativeNames,
   AuthorizeUpgrade,
   Certificate,
   CertificateAndKey,
   Handshake,
+  NameFields,
   RequestHeaders,
   Security,
   ServerTls,

@@ -12,7 +12,7 @@ import type { AddressList } from './address-list.ts';
 import type { Security, TlsHandshake } from './tls/security.ts';
 import type { AuthorizeUpgrade, UpgradeRequest } from './websocket/request.ts';
 
-export type { Certificate, Security, TlsHandshake } from './tls/security.ts';
+export type { AlternativeNames, Certificate, NameFields, Security, TlsHandshake } from './tls/security.ts';
 export type {
   AuthorizeUpgrade,
   RequestHeaders,

@@ -2,6 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { test } from 'vitest';
 
+/** Whether a program is installed. */
+export function hasTool(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+}
+
 /**
  * `test`, for tests that need programs. If one is missing, the test is skipped; in CI it fails with the command that
  * installs it.
@@ -12,7 +17,7 @@ export function testWith(
   install: string,
   { unless }: { readonly unless?: string | undefined } = {},
 ): typeof test.skip {
-  const missing = [programs].flat().filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+  const missing = [programs].flat().filter((program) => !hasTool(program));
   return testUnless(unless === undefined ? missing : [...missing, unless], install);
 }
 

@@ -3,7 +3,8 @@ import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { YodelError } from '../../errors.ts';
-import type { Security, ServerTls } from '../transport.ts';
+import type { Certificate, Security, ServerTls } from '../transport.ts';
+import { certificateOf } from './certificate.ts';
 import { Certificates } from './certificates.ts';
 import { disconnected, handshakeError, noClientCertificate } from './errors.ts';
 import { handshakeQueue } from './handshake-queue.ts';
@@ -150,19 +151,39 @@ export function problemOfResumed(socket: Pick<tls.TLSSocket, 'getPeerCertificate
   return Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' });
 }
 
+/** The part of an encrypted socket that knows the client's certificate, on both runtimes. */
+export type CertifiedSocket = Pick<tls.TLSSocket, 'authorized' | 'getPeerCertificate'>;
+
+/** The result of a handshake. The certificate is read when it is asked for: an idle session keeps only its subject. */
+export class TlsSecurity implements Security {
+  readonly protocol: string;
+  readonly servername: string | undefined;
+  readonly alpn: string | undefined;
+  readonly subject: string | undefined;
+  readonly #socket: CertifiedSocket;
+  #certificate: Certificate | undefined;
+
+  constructor(socket: CertifiedSocket, { protocol, servername, alpn }: Omit<Security, 'subject' | 'certificate'>) {
+    this.protocol = protocol;
+    this.servername = servername;
+    this.alpn = alpn;
+    const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
+    this.subject = subject && distinguishedName(subject);
+    this.#socket = socket;
+  }
+
+  get certificate(): Certificate | undefined {
+    if (this.subject !== undefined) this.#certificate ??= certificateOf(this.#socket.getPeerCertificate());
+    return this.#certificate;
+  }
+}
+
 /** The result of the handshake. */
 export function securityOf(socket: tls.TLSSocket): Security {
   const { servername } = socket as { servername?: string | false };
-  return {
+  return new TlsSecurity(socket, {
     protocol: socket.getProtocol() ?? 'unknown',
     servername: servername || undefined,
     alpn: socket.alpnProtocol || undefined,
-    subject: subjectOf(socket),
-  };
-}
-
-/** The subject of the client's certificate, if it is valid. */
-export function subjectOf(socket: Pick<tls.TLSSocket, 'authorized' | 'getPeerCertificate'>): string | undefined {
-  const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
-  return subject && distinguishedName(subject);
+  });
 }

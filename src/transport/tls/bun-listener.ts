@@ -15,7 +15,7 @@ import { events, listenBy } from '../bun.ts';
 import type { BunHandlers, BunSocket, SocketEvents } from '../bun-socket.ts';
 import { certificateMissing, handshakeTimedOut, PeerLeft, stoppedHandshake } from '../listen-errors.ts';
 import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../transport.ts';
-import { problemOfResumed, subjectOf } from './acceptor.ts';
+import { problemOfResumed, TlsSecurity } from './acceptor.ts';
 import { BunTlsConnection } from './bun-connection.ts';
 import { Certificates } from './certificates.ts';
 import { brokenTls, handshakeError, isTlsError, isWithoutAlert, untrustedClient } from './errors.ts';
@@ -170,12 +170,12 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     if (problem) return this.#fail(handshakeError(problem));
     if (!this.#settle()) return;
     handshakeQueue.ended(true);
-    const connection = new BunTlsConnection(socket, this.#address, this.#peer, {
+    const security = new TlsSecurity(socket, {
       protocol: socket.getTLSVersion(),
       servername: socket.getServername() || undefined,
       alpn: socket.alpnProtocol || undefined,
-      subject: subjectOf(socket),
     });
+    const connection = new BunTlsConnection(socket, this.#address, this.#peer, security);
     if (this.#pending) this.#pending.accepted(connection);
     else this.#options.accept(connection);
     connection.awaitStart();

@@ -184,6 +184,7 @@ function securityWithout(socket: net.Socket): Security {
     servername: servername || undefined,
     alpn: alpnProtocol || undefined,
     subject: undefined,
+    certificate: undefined,
   };
 }
 

@@ -16,6 +16,12 @@ function validityOf(validFrom: string, validTo: string): string | undefined {
     validFrom: new Date(validFrom),
     validTo: new Date(validTo),
     fingerprint: 'AB:CD',
+    subjectFields: {},
+    issuerFields: {},
+    alternativeNames: { dns: [], ip: [], uri: [], email: [] },
+    serial: '1',
+    raw: new Uint8Array(),
+    pem: '',
   };
   const tls = {
     protocol: 'TLSv1.3',
