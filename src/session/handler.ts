@@ -9,7 +9,7 @@ import type { RoomAction, StoredMessage } from './joining.ts';
 import type { Session, SessionServer } from './public-session.ts';
 
 /**
- * Called for each message, in order, while the connection is open. The return value is sent as the reply; a promise is
+ * Called for each message, or its value with a codec, in order, while the connection is open. The return value is sent as the reply; a promise is
  * awaited first, and the session's next message waits for it. If it throws, the session is closed with an error reply: an own
  * error, such as `new YodelError('APP_DENIED', …)`, says what the peer receives.
  *

@@ -34,8 +34,8 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
    *
    * @param to the message that this one answers; text and bytes get the same line ending, header or kind
    * @returns true; false if more than highWaterMark is pending (await {@link drained}), or the session has ended; a
-   *   `YodelError` (`YODEL_UNENCODABLE_MESSAGE`) if this connection's framing cannot express the message, which is then not
-   *   sent. Of a batch, the other messages are sent
+   *   `YodelError` (`YODEL_UNENCODABLE_MESSAGE`) if this connection's framing cannot express the message, or the codec the value,
+   *   which is then not sent. Of a batch, the other messages are sent
    */
   send(message: Sendable<C> | Batch, to?: Message): boolean | YodelError;
   /**
@@ -182,6 +182,7 @@ export interface Room<Data = unknown, C extends MaybeCodec = undefined> {
    * A member that reads too slowly receives what it can, and is told how many messages it has missed; see the option `roomBehind`.
    *
    * @returns `all`; `local` if members in other processes do not receive it, because the bus is away
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if the codec cannot express the value
    */
   send(message: Sendable<C>, options?: RoomSendOptions): RoomReach;
   /**
@@ -192,7 +193,8 @@ export interface Room<Data = unknown, C extends MaybeCodec = undefined> {
    * @returns the position of the message, once the store has taken it
    * @throws YodelError in the promise: `YODEL_BUS_UNAVAILABLE` if the bus is away: nobody receives it; or the message says that it is
    *   not known whether it is stored. `YODEL_STORE_FULL` if more than `busBuffer` waits for the store. `YODEL_NOT_RECORDED` if the disk
-   *   of the journal is full: nobody receives it, and later ones may be stored again
+   *   of the journal is full: nobody receives it, and later ones may be stored again. `YODEL_UNENCODABLE_MESSAGE` if the codec cannot
+   *   express the value
    */
   store(message: Sendable<C>): Promise<string>;
   /**

@@ -7,6 +7,8 @@ import { Message } from '../../src/framing/message.ts';
 import { echo } from '../../src/handlers/echo.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { AnyServeOptions } from '../../src/server/options.ts';
+import type { SessionJournal } from '../../src/session/journaling.ts';
+import type { Session } from '../../src/session/public-session.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
@@ -239,6 +241,60 @@ describe('with a codec', () => {
     expect(peer.text).toBe(
       '{"pushed":1}\n{"reply":1}\n{"error":"invalid message: not JSON: unexpected \\"x\\" at character 1"}\n{"pushed":3}\n{"reply":3}\n',
     );
+  });
+
+  it('a session asks its client in values, and gets values', async () => {
+    const handler = {
+      message: async (_value: unknown, session: Session) => ({ told: await session.request('name?') }),
+    };
+    const { peer, counts } = await meet({ handler });
+    await peer.says('1\n');
+    expect(peer.text).toBe('"name?"\n');
+    await peer.says('{"name":"Ada"}\n');
+    expect(peer.text).toBe('"name?"\n{"told":{"name":"Ada"}}\n');
+    expect(counts.size).toBe(0);
+  });
+
+  it('a reply of the client that is not valid rejects the request of the session, and no error reply is sent', async () => {
+    const ask = (session: Session) => session.request('name?').catch(({ code }: YodelError) => ({ code }) as never);
+    const { peer } = await meet({ handler: { message: async (_value: unknown, session: Session) => ask(session) } });
+    await peer.says('1\n}\n2\n');
+    expect(peer.text).toBe('"name?"\n{"code":"YODEL_UNDECODABLE_MESSAGE"}\n"name?"\n');
+  });
+
+  it('a codec that fails ends the session that asks its client, and nothing else', async () => {
+    const codec = json(z.union([z.string(), z.number().refine(async () => true)]));
+    const { harness, peer, errors } = await meet({
+      codec,
+      handler: { message: async (value: unknown, session: Session) => session.request(value as never) },
+    });
+    const other = await harness.connect();
+    await peer.says('"a"\n');
+    await peer.says('1\n');
+    await other.says('1\n');
+    expect(errors.length).toBeGreaterThan(0);
+    expect(other.text).toBe('{"error":"the handler failed on the server"}\n');
+  });
+
+  it('several messages may be handled at a time, and what is not valid is answered in its place', async () => {
+    const handler = { message: async (value: unknown) => value };
+    const { peer } = await meet({ handler, concurrency: 4 });
+    await peer.says('1\n}\n[2]\n');
+    expect(peer.text).toBe('1\n{"error":"invalid message: not JSON: unexpected \\"}\\" at character 1"}\n[2]\n');
+  });
+
+  it('a journal has the messages as they arrived, also those that are not valid', async () => {
+    const recorded: string[] = [];
+    const journal: SessionJournal = {
+      append: async (_session, batch) => {
+        for (const { text } of batch) recorded.push(text);
+      },
+      failed: new Promise(() => undefined),
+    };
+    const { peer } = await meet({ journal });
+    await peer.says('[ 1 ]\n}\n');
+    expect(recorded).toEqual(['[ 1 ]', '}']);
+    expect(peer.text).toBe('[1]\n{"error":"invalid message: not JSON: unexpected \\"}\\" at character 1"}\n');
   });
 
   it('a reload may change the codec, for new sessions and for rooms', async () => {

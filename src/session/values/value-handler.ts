@@ -7,7 +7,7 @@
  * ```
  */
 import type { AnyCodec } from '../../codec/codec.ts';
-import type { DecodeError } from '../../codec/decode-error.ts';
+import { DecodeError } from '../../codec/decode-error.ts';
 import type { Reply } from '../../codec/reply.ts';
 import { encodeValue } from '../../codec/values.ts';
 import { textForPeer } from '../../error-for-peer.ts';
@@ -61,7 +61,10 @@ export const echoValues: HandlerObject = { message: (value) => value };
 function handle(conversion: Conversion, message: Message, session: Session): Reply | Promise<Reply> {
   const { inner, codec } = conversion;
   const { value, error } = decodeOnce(codec, message);
-  return error ? refuse(conversion, error, session) : encoded(codec, inner.message?.(value, session));
+  if (!error) return encoded(codec, inner.message?.(value, session));
+  if (error instanceof DecodeError) return refuse(conversion, error, session);
+  // The codec has failed, as if the handler had.
+  throw error;
 }
 
 function encoded(codec: AnyCodec, reply: unknown): Reply | Promise<Reply> {
