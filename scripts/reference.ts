@@ -21,6 +21,7 @@ import type { OptionSpec } from '../src/option-values.ts';
 import {
   clientOptions,
   journalOptions,
+  poolOptions,
   processOptions,
   reconnectOptions,
   serveLimits,
@@ -95,7 +96,12 @@ ${table(clientOptions, false)}
 
 For \`connect(address, { reconnect: { … } })\`; \`reconnect: true\` uses the defaults.
 
-${table(reconnectOptions, false)}`;
+${table(reconnectOptions, false)}
+## Pools
+
+For \`connectPool(address, { … })\`, besides the limits of a client, which apply to each connection.
+
+${table(poolOptions, false)}`;
 }
 
 /** The settings of a configuration file, except limits. */

@@ -106,6 +106,27 @@ export const reconnectOptions = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** Options of a pool of connections. */
+export const poolOptions = {
+  /** How many connections the pool opens at most. */
+  size: {
+    kind: 'count',
+    default: 4,
+    summary: 'How many connections the pool opens at most.',
+    reason: 'A connection carries many requests at a time; more help where the server handles them one after another.',
+  },
+  /** How many requests may wait for a connection; further ones are rejected. */
+  maxWaiting: {
+    kind: 'count',
+    default: 1_000,
+    off: 'none may wait',
+    summary: 'How many requests may wait for a connection; further ones are rejected.',
+    reason: 'More would time out while they wait. Callers learn at once that the server does not keep up.',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/** Options of a pool, all given. See the reference for each. */
+export type PoolLimits = ValuesOf<typeof poolOptions>;
 /** Limits of a client, all given. See the reference for each. */
 export type ClientLimits = ValuesOf<typeof clientOptions>;
 /** Limits of a client's reconnecting, all given. */

@@ -20,6 +20,8 @@ export type { Client, ClientCounters, ClientState, NewConnection, SendAllOptions
 export type { ClientOptions, ReconnectOptions } from './client/client-settings.ts';
 export { connect } from './client/connect.ts';
 export type { ConnectOptions } from './client/options.ts';
+export { connectPool } from './client/pool/connect-pool.ts';
+export type { Pool, PoolCounters, PoolHealth, PoolOptions } from './client/pool/pool.ts';
 export type { ReadyOptions } from './client/readiness.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
 export type { Clock } from './clock.ts';
@@ -90,7 +92,7 @@ export type {
 export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
 export { type OpenRoomsOptions, openRooms, type SharedRoom, type SharedRooms } from './members/shared-rooms.ts';
 export type { RoomEvent, SubscribeOptions, Subscription } from './members/subscribing.ts';
-export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
+export type { ClientLimits, PoolLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
 export type { Correlate, CorrelateById, RequestId } from './requests/correlation.ts';
 export type { RequestOptions } from './requests/request-options.ts';
 export type { Bus } from './rooms/bus.ts';

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checkOption, type OptionSpec, refuseUnknown, resolveOptions } from '../src/option-values.ts';
-import { clientOptions, processOptions, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
+import {
+  clientOptions,
+  poolOptions,
+  processOptions,
+  reconnectOptions,
+  serverOptions,
+  sessionOptions,
+} from '../src/options.ts';
 
 const tables: Record<string, Record<string, OptionSpec>> = {
   sessionOptions,
@@ -9,6 +16,7 @@ const tables: Record<string, Record<string, OptionSpec>> = {
   processOptions,
   clientOptions,
   reconnectOptions,
+  poolOptions,
 };
 const rows = Object.entries(tables).flatMap(([table, options]) =>
   Object.entries(options).map(([name, spec]) => ({ table, name, spec })),

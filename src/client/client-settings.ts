@@ -100,7 +100,8 @@ export function resolveClientSettings(options: AnyClientOptions, clock: Clock): 
   };
 }
 
-function checkFunction(name: string, value: unknown): void {
+/** @internal @throws YodelError `YODEL_INVALID_OPTION` */
+export function checkFunction(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'function') return;
   throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes a function, not ${String(value)}`);
 }

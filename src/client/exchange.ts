@@ -61,6 +61,11 @@ export class Exchange implements RequestLink<Sent> {
     return this.#requests.inFlight > 0;
   }
 
+  /** Requests that count for `maxRequestsInFlight`. */
+  get requestsInFlight(): number {
+    return this.#requests.counting;
+  }
+
   get counters(): ClientCounters {
     return {
       messagesSent: this.#messagesSent,

@@ -77,7 +77,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     try {
       await this.#connector.first(signal);
     } catch (error) {
-      this.#finish(undefined, undefined);
+      this.#finish(undefined, isYodelError(error) ? error : undefined);
       throw signal?.aborted ? signal.reason : error;
     }
   }
@@ -188,6 +188,11 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
     return { next: () => this.#exchange.inbox.next() };
+  }
+
+  /** @internal Requests that count for `maxRequestsInFlight`. */
+  get requestsInFlight(): number {
+    return this.#exchange.requestsInFlight;
   }
 
   /** @internal While it connects: tries again at once. */

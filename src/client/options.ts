@@ -71,7 +71,8 @@ export function dialSettings(
   return { timeoutMs, tls, keepAlive, pingInterval, stderr, transport, clock, signal };
 }
 
-const knownOptions: OptionShapes = {
+/** @internal The options of `connect()`. */
+export const knownOptions: OptionShapes = {
   ...shapesOf(['framing', 'replyFraming', 'protocol', 'encoding', 'tls', ...clientOptionNames]),
   ...shapesOf(['stderr', 'onReceived'], 'function'),
   ...shapesOf(['transport', 'clock'], 'object'),

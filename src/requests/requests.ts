@@ -83,6 +83,11 @@ export class Requests<In, Out> {
     return this.#inFlight;
   }
 
+  /** Requests that count for the limit of requests in flight. */
+  get counting(): number {
+    return this.#matching.size;
+  }
+
   /** Requests whose reply may still arrive, including those that timed out or were cancelled. */
   get unanswered(): number {
     return this.#matching.known;
