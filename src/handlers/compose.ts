@@ -2,7 +2,7 @@
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import { type Handler, type HandlerObject, nameHandler, nameOfHandler, resolveHandler } from '../session/handler.ts';
-import { hintFor } from '../suggestion.ts';
+import { callbackNames, refuseMisspelt } from '../session/handler-checks.ts';
 import { join } from './compose/chain.ts';
 import { type Middleware, type MiddlewareObject, madeFor } from './compose/middleware.ts';
 
@@ -32,9 +32,9 @@ type Known<Type> = [Type][Type extends unknown ? 0 : never];
 export function compose<Data = unknown, C extends MaybeCodec = undefined>(
   ...parts: readonly [...middleware: Middleware<Known<Data>, Known<C>>[], handler: Handler<Data, C>]
 ): HandlerObject<Data, C>;
-/** The same, where the middleware says what data and which codec sessions have, and the handler does not. */
+/** The same, where the middleware says what data sessions have, and the handler does not. */
 export function compose<Data = unknown, C extends MaybeCodec = undefined>(
-  ...parts: readonly [...middleware: Middleware<Data, C>[], handler: Handler<Data, C>]
+  ...parts: readonly [...middleware: Middleware<Data, Known<C>>[], handler: Handler<Data, C>]
 ): HandlerObject<Data, C>;
 export function compose(...parts: readonly unknown[]): HandlerObject {
   const last = parts.at(-1);
@@ -54,10 +54,7 @@ function resolveMiddleware(given: unknown, index: number): MiddlewareObject {
   const where = `argument ${index + 1} of compose()`;
   if (typeof given !== 'object' || given === null) throw invalid(`${where} is no middleware. ${expectedForm}`);
   const callbacks = given as Record<string, unknown>;
-  const unknown = Object.keys(given).find(
-    (name) => typeof callbacks[name] === 'function' && !callbackNames.includes(name),
-  );
-  if (unknown !== undefined) throw invalid(`${where} has "${unknown}". ${hintFor(unknown, callbackNames)}`);
+  refuseMisspelt(callbacks, where);
   const found = callbackNames.filter((name) => callbacks[name] !== undefined);
   const wrong = found.find((name) => typeof callbacks[name] !== 'function');
   if (wrong !== undefined) throw invalid(`the "${wrong}" of ${where} is not a function`);
@@ -69,9 +66,5 @@ function invalid(text: string): YodelError {
   return new YodelError('YODEL_INVALID_HANDLER', text);
 }
 
-const callbackNames = [
-  ...['open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize', 'stored'],
-  ...['start', 'stop'],
-];
 const expectedForm =
   'Middleware is a function (message, session, next) => reply, or an object with the callbacks of a handler, each with next as its last parameter';

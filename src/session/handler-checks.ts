@@ -2,7 +2,8 @@
 import { YodelError } from '../errors.ts';
 import { editDistance } from '../suggestion.ts';
 
-const callbackNames: readonly string[] = [
+/** The callbacks of handlers, and of middleware. */
+export const callbackNames: readonly string[] = [
   ...['start', 'stop', 'open', 'message', 'batch', 'end', 'close'],
   ...['missed', 'taken', 'stored', 'authorize'],
 ];
@@ -58,13 +59,18 @@ function objectOf(handler: unknown): Record<string, unknown> {
   return callbacks;
 }
 
-/** A misspelt callback would never be called, and nothing would say so. */
-function refuseMisspelt(callbacks: Record<string, unknown>): void {
+/**
+ * A misspelt callback would never be called, and nothing would say so.
+ *
+ * @param what has them
+ * @throws YodelError `YODEL_INVALID_HANDLER`
+ */
+export function refuseMisspelt(callbacks: Record<string, unknown>, what = 'the handler'): void {
   for (const name of functionsOf(callbacks)) {
     const meant = meantCallback(name, callbacks);
     if (meant === undefined) continue;
     const way = `If you did not mean that, give your own function a name that is less like "${meant}"`;
-    throw invalid(`the handler has "${name}", which is never called. Did you mean "${meant}"? ${way}`);
+    throw invalid(`${what} has "${name}", which is never called. Did you mean "${meant}"? ${way}`);
   }
 }
 

@@ -144,6 +144,29 @@ describe('a chain calls', () => {
   });
 });
 
+it('messages that are handled at the same time are not confused', async () => {
+  const waiting: (() => void)[] = [];
+  const waits: Middleware = async (_message, _session, next) => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return await next();
+  };
+  const handler: Handler = async (message, { id }) => `${id} ${message.text}`;
+  const harness = await Harness.open({
+    handler: compose(waits, pass, waits, handler),
+    concurrency: 4,
+    replyOrder: 'finished',
+  });
+  const peers = [await harness.connect(), await harness.connect()] as const;
+  for (const peer of peers) await peer.says('a\nb\nc\n');
+  expect(waiting.length).toBe(6);
+  // The last one first, in both middlewares.
+  for (let round = 0; round < 12; round++) {
+    waiting.pop()?.();
+    await settled();
+  }
+  expect(peers.map(({ text }) => text)).toEqual(['1 c\n1 b\n1 a\n', '2 c\n2 b\n2 a\n']);
+});
+
 describe('what a middleware throws', () => {
   it('closes the session as if the handler had thrown it', async () => {
     const failing: Middleware = () => {
@@ -334,7 +357,7 @@ describe('is refused', () => {
     [
       'a misspelt callback',
       () => compose(pass, { mesage: pass } as never, echo),
-      /argument 2 .* has "mesage". Did you mean "message"\?/,
+      /argument 2 .* has "mesage", which is never called. Did you mean "message"\?/,
     ],
     ['a callback that is no function', () => compose({ open: 'x' } as never, echo), /the "open" of argument 1/],
     ['middleware without a callback', () => compose({} as never, echo), /argument 1 of compose\(\) has no callback/],
