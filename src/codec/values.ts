@@ -1,5 +1,5 @@
 /** Applies codecs: a codec is a program's own, so what it throws and returns is checked here. */
-import { YodelError } from '../errors.ts';
+import { isYodelError, YodelError } from '../errors.ts';
 import { batchMark, hasMark, messageMark } from '../framing/marks.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { AnyCodec } from './codec.ts';
@@ -16,7 +16,7 @@ export function decodeMessage(codec: AnyCodec, message: Message): unknown {
   try {
     value = codec.decode(message);
   } catch (thrown) {
-    throw thrown instanceof YodelError ? thrown : new DecodeError(message, thrown);
+    throw isYodelError(thrown) ? thrown : new DecodeError(message, thrown);
   }
   if (value instanceof Promise) throw new YodelError('YODEL_INVALID_OPTION', asynchronous(codec, value));
   return value;

@@ -9,6 +9,7 @@ import type { Handler } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import {
+  loadWebSocket,
   type MemoryDialOptions,
   type MemoryOptions,
   type MemoryTransport,
@@ -18,7 +19,7 @@ import type { Security } from '../transport/transport.ts';
 import { FakeClock } from './fake-clock.ts';
 import { Peer } from './peer.ts';
 import { type ServedSession, type SessionOwner, TestSession } from './test-session.ts';
-import { settled, untilTrue } from './turns.ts';
+import { loaded, settled, untilTrue } from './turns.ts';
 
 /** Options of {@link testServer}: those of `serve()`, with a network and a clock in the hands of the test. */
 export interface TestServerOptions<Data = Record<string, unknown>, C extends MaybeCodec = undefined>
@@ -178,10 +179,9 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
   const clock = options.clock ?? new FakeClock();
   const transport = options.transport ?? memoryTransport({ clock, ...network });
   // Loaded here, so that tests of framings load no server.
-  const [{ serve }, { decodeMessage, encodeValue }] = await Promise.all([
-    import('../server/server.ts'),
-    import('../codec/values.ts'),
-  ]);
+  const [{ serve }, { decodeMessage, encodeValue }] = await loaded(
+    Promise.all([import('../server/server.ts'), import('../codec/values.ts'), loadWebSocketFor(options.listen)]),
+  );
   const own = options.codec as Codec | undefined;
   const codec = own?.peer ?? own;
   const convert: Conversion = {
@@ -269,6 +269,12 @@ class Watch implements Subscriber {
     this.#all.set(peer, created);
     return created;
   }
+}
+
+/** What one of the addresses needs, if it is one of WebSocket. */
+async function loadWebSocketFor(listen: ServeOptions['listen']): Promise<void> {
+  const addresses: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
+  if (addresses.some((address) => /^wss?:/.test(String(address)))) await loadWebSocket();
 }
 
 /** Where and how a client connects. */

@@ -5,8 +5,21 @@
 const immediate = globalThis.setImmediate;
 const timeout = globalThis.setTimeout;
 
+/** Modules that are being loaded: what a test waits for may depend on them. */
+let loading: Promise<unknown> | undefined;
+
+/** Loads modules. {@link settled} waits for them: time must not pass before the call that needs them has begun. */
+export async function loaded<Modules>(modules: Promise<Modules>): Promise<Modules> {
+  const all = Promise.allSettled([loading, modules]);
+  loading = all;
+  const result = await modules;
+  if (loading === all) loading = undefined;
+  return result;
+}
+
 /** Resolves after several turns of the event loop, so that everything that was ready has run: microtasks, immediates, promises. */
 export async function settled(turns = 8): Promise<void> {
+  await loading;
   for (let turn = 0; turn < turns; turn++) await new Promise<void>((resolve) => void immediate(() => resolve()));
 }
 

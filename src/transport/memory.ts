@@ -68,6 +68,14 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
   return new Memory(options);
 }
 
+/** Loads what connections over WebSocket need. */
+export async function loadWebSocket(): Promise<
+  typeof import('./websocket.ts') & typeof import('./websocket/listener.ts')
+> {
+  const [client, server] = await Promise.all([import('./websocket.ts'), import('./websocket/listener.ts')]);
+  return { ...client, ...server };
+}
+
 class Memory implements MemoryTransport {
   connecting: 'accept' | 'refuse' | 'hang' = 'accept';
   attempts = 0;
@@ -97,7 +105,7 @@ class Memory implements MemoryTransport {
   // Bound, as `listen`: a test may put either of them into a transport of its own.
   readonly connect = async (address: Address, options: MemoryDialOptions = {}): Promise<Connection> => {
     if (address.scheme !== 'ws' && address.scheme !== 'wss') return await this.#connect(address, options);
-    const { connectWebSocket } = await import('./websocket.ts');
+    const { connectWebSocket } = await loadWebSocket();
     const { from, security } = options;
     return await connectWebSocket(address, options, (below, dial) => this.#connect(below, { ...dial, from, security }));
   };
@@ -106,7 +114,7 @@ class Memory implements MemoryTransport {
     const { webSocket } = options;
     if ((requested.scheme !== 'ws' && requested.scheme !== 'wss') || !webSocket)
       return this.#listen(requested, options);
-    const { listenWebSocket } = await import('./websocket/listener.ts');
+    const { listenWebSocket } = await loadWebSocket();
     return await listenWebSocket(requested, { ...options, webSocket }, async (...below) => this.#listen(...below));
   };
 

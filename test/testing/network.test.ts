@@ -30,7 +30,7 @@ it('a conversation is the same over any network', async () => {
       await clock.advance(100); // what was on its way
       expect(clock.waiting).toBe(0);
     }),
-    { numRuns: 60 },
+    { numRuns: 50 },
   );
 });
 

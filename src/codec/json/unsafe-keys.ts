@@ -4,12 +4,14 @@
  */
 import { isObject, pathTo, walk } from './walk.ts';
 
-/** Whether the text may have such a key, perhaps with escapes. Almost no text has any of these. */
-const suspicious = /__proto__|"constructor"|\\u00/;
+/** Whether the text may have such a key, perhaps with escapes. Three searches are several times faster than a regular expression. */
+function isSuspicious(text: string): boolean {
+  return text.includes('__proto__') || text.includes('\\u00') || text.includes('constructor"');
+}
 
 /** Where the first key of this kind is; undefined: there is none. @param text that `value` was parsed from */
 export function unsafeKey(text: string, value: unknown): string | undefined {
-  return suspicious.test(text) ? walk(value, testKey) : undefined;
+  return isSuspicious(text) ? walk(value, testKey) : undefined;
 }
 
 function testKey(part: unknown, ...[key, place]: Parameters<typeof pathTo>): string | undefined {

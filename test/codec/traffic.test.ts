@@ -1,0 +1,77 @@
+/** Values between a server and a client, over framings that have little in common. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Client } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Codec } from '../../src/codec/codec.ts';
+import { json } from '../../src/codec/json.ts';
+import type { FramingText } from '../../src/framing/notation.ts';
+import { Harness, type HarnessOptions } from '../session/harness.ts';
+import { safeJson } from './values.ts';
+
+const framings = [
+  'lines',
+  'length:4',
+  'length:varint',
+  'netstring',
+  'slip',
+  'cobs',
+  'delimiter:\\0',
+  'headers',
+] as const;
+
+/** A server that sends back what it receives, and a client that gives and gets values. */
+async function meet(options: { framing?: FramingText; network?: { chunkSize: number } }): Promise<Client<Codec>> {
+  const harness = await Harness.open({ codec: json(), ...options } as unknown as HarnessOptions);
+  const { transport, clock } = harness;
+  return connect(harness.address, {
+    codec: json(),
+    transport,
+    clock,
+    ...(options.framing && { framing: options.framing }),
+  });
+}
+
+describe.each(framings)('over %s', (framing) => {
+  it('any value that either end sends arrives equal, in any chunks', async () => {
+    const client = await meet({ framing, network: { chunkSize: 7 } });
+    await fc.assert(
+      fc.asyncProperty(fc.array(safeJson, { minLength: 1, maxLength: 5 }), async (values) => {
+        expect(await Promise.all(values.map((value) => client.request(value)))).toEqual(values);
+      }),
+      { numRuns: 30 },
+    );
+    client.abort();
+  });
+});
+
+describe('any bytes', () => {
+  it('are a value or get one error reply, and the connection goes on', async () => {
+    const harness = await Harness.open({ codec: json(), framing: 'length:4' } as unknown as HarnessOptions);
+    const { transport, clock } = harness;
+    const client = await connect(harness.address, { framing: 'length:4', transport, clock });
+    const bytes = fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from), fc.string().map(Buffer.from));
+    await fc.assert(
+      fc.asyncProperty(bytes, async (payload) => {
+        const { text } = await client.request(payload);
+        const value: unknown = JSON.parse(text);
+        const sent = parsed(payload);
+        if (sent === undefined) expect(value).toEqual({ error: expect.stringMatching(/^invalid message: /) });
+        else expect(JSON.stringify(value)).toBe(JSON.stringify(sent));
+        expect(client.state).toBe('open');
+      }),
+      { numRuns: 200 },
+    );
+    client.abort();
+  });
+});
+
+/** What the bytes mean; undefined if that is no JSON. */
+function parsed(payload: Uint8Array): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload);
+    return /__proto__|"constructor"|\\u00/.test(text) ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
