@@ -132,7 +132,7 @@ test('the example tests with vitest pass', async () => {
 });
 
 /** Run by the tests of their pages. */
-const elsewhere = ['prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts'];
+const elsewhere = ['page.ts', 'prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
