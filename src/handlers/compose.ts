@@ -2,7 +2,7 @@
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import { type Handler, type HandlerObject, nameHandler, nameOfHandler, resolveHandler } from '../session/handler.ts';
-import { callbackNames, refuseMisspelt } from '../session/handler-checks.ts';
+import { callbackNames, checkHandlerFunction, refuseMisspelt } from '../session/handler-checks.ts';
 import { join } from './compose/chain.ts';
 import { type Middleware, type MiddlewareObject, madeFor } from './compose/middleware.ts';
 
@@ -50,8 +50,12 @@ export function compose(...parts: readonly unknown[]): HandlerObject {
 
 /** The object form of a middleware. @throws YodelError `YODEL_INVALID_HANDLER` */
 function resolveMiddleware(given: unknown, index: number): MiddlewareObject {
-  if (typeof given === 'function') return nameHandler({ message: given as never }, given.name);
   const where = `argument ${index + 1} of compose()`;
+  if (typeof given === 'function') {
+    checkHandlerFunction(given, where);
+    return nameHandler({ message: given as never }, given.name);
+  }
+  if (Array.isArray(given)) throw invalid(`${where} is an array; write compose(...middlewares, handler)`);
   if (typeof given !== 'object' || given === null) throw invalid(`${where} is no middleware. ${expectedForm}`);
   const callbacks = given as Record<string, unknown>;
   refuseMisspelt(callbacks, where);

@@ -10,12 +10,12 @@ export const callbackNames: readonly string[] = [
 const expectedForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';
 
-/** Refuses a function that is no handler. @throws YodelError `YODEL_INVALID_HANDLER` */
-export function checkHandlerFunction(handler: { readonly name: string }): void {
+/** Refuses a function that is no handler, or no middleware. @throws YodelError `YODEL_INVALID_HANDLER` */
+export function checkHandlerFunction(handler: { readonly name: string }, what = 'the handler'): void {
   // A class is a function too, which throws when it is called.
   if (!/^class\b/.test(Function.prototype.toString.call(handler))) return;
   const name = handler.name || 'Handler';
-  throw invalid(`the handler is the class ${name}, not an object of it: write new ${name}()`);
+  throw invalid(`${what} is the class ${name}, not an object of it: write new ${name}()`);
 }
 
 /**

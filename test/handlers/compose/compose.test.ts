@@ -360,6 +360,16 @@ describe('is refused', () => {
       /argument 2 .* has "mesage", which is never called. Did you mean "message"\?/,
     ],
     ['a callback that is no function', () => compose({ open: 'x' } as never, echo), /the "open" of argument 1/],
+    [
+      'an array',
+      () => compose([pass] as never, echo),
+      /argument 1 of compose\(\) is an array; write compose\(\.\.\.middlewares, handler\)/,
+    ],
+    [
+      'a class',
+      () => compose(ForwardedSession as never, echo),
+      /argument 1 of compose\(\) is the class ForwardedSession, not an object of it/,
+    ],
     ['middleware without a callback', () => compose({} as never, echo), /argument 1 of compose\(\) has no callback/],
     ['a chain without a handler', () => compose(pass, pass as never), /its last argument takes "next": pass/],
     ['nothing at all', () => compose(undefined as never), /this is not a handler/],
