@@ -1,7 +1,7 @@
 // A handler whose clients want the latest price of each thing, and not every price. Run it with `yodel serve ./prices.ts`.
 import type { HandlerObject, SessionServer } from 'yodel';
 
-const servers = new Set<SessionServer>();
+let timer: NodeJS.Timeout;
 
 function sendPrices(server: SessionServer): void {
   for (const thing of ['gold', 'silver']) {
@@ -10,13 +10,12 @@ function sendPrices(server: SessionServer): void {
   }
 }
 
-setInterval(() => servers.forEach(sendPrices), 100).unref();
-
 const prices: HandlerObject = {
-  open(session) {
-    servers.add(session.server);
-    session.join('prices');
+  start(server) {
+    timer = setInterval(sendPrices, 100, server);
   },
+  open: (session) => session.join('prices'),
   missed: (_session, _room, messages) => `${messages} prices are missing`,
+  stop: () => clearInterval(timer),
 };
 export default prices;

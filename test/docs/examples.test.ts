@@ -37,6 +37,8 @@ const programs: Record<string, RegExp> = {
     /^ordered a bicycle\nshop_orders_total 1\nyodel_messages_sent_total\{server="shop"\} 1\nyodel_messages_sent_total\{server="admin"\} 0\n$/,
   'open-telemetry.ts':
     /^hello Ada\ngreet in a span\nmessage in a span\nsession\nhandler\.duration \{.*"count":1.*\}\n$/,
+  'gateway.ts': /^(?:{"celsius":21.5}\n{"error":"cannot ask for pressure"}\n){2}$/,
+  'graceful-restart.ts': /^60 answers, from answer 1, says the old server to answer 60, says the new server\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };
 
