@@ -1,10 +1,11 @@
 /** A server in memory, for tests of handlers. */
 import { type Address, parseAddress, type SocketAddress, WebSocketAddress } from '../address.ts';
 import type { Codec, MaybeCodec } from '../codec/codec.ts';
+import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { ServeOptions, WithData } from '../server/options.ts';
-import type { Server } from '../server/server.ts';
+import { type Server, serve } from '../server/server.ts';
 import type { Handler } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
@@ -178,10 +179,8 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
   const { network, ...serveOptions } = options;
   const clock = options.clock ?? new FakeClock();
   const transport = options.transport ?? memoryTransport({ clock, ...network });
-  // Loaded here, so that tests of framings load no server.
-  const [{ serve }, { decodeMessage, encodeValue }] = await loaded(
-    Promise.all([import('../server/server.ts'), import('../codec/values.ts'), loadWebSocketFor(options.listen)]),
-  );
+  // What a server loads when it needs it.
+  await loaded(loadWebSocketFor(options.listen));
   const own = options.codec as Codec | undefined;
   const codec = own?.peer ?? own;
   const convert: Conversion = {

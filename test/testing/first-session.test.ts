@@ -1,4 +1,4 @@
-/** The first session of a process, for which the server is still to be loaded. */
+/** The first session over WebSocket of a process, for which modules are still to be loaded. */
 import { expect, it } from 'vitest';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { testSession } from '../../src/testing/test-server.ts';

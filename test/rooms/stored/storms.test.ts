@@ -40,7 +40,7 @@ class Member {
     this.process = process;
     const receive = (message: string) => this.receive(message);
     const session = { send: receive, drained: () => settled(), undelivered: () => undefined };
-    this.participant = { hasEnded: false, session } as unknown as Participant;
+    this.participant = { hasEnded: false, session, send: receive } as unknown as Participant;
   }
 
   async join(): Promise<void> {
