@@ -263,6 +263,10 @@ export const contenders: readonly Contender[] = [
   socketIoWith('streams', 'its Redis streams adapter', socketIoStreams),
   withoutRooms('node', node),
   withoutRooms('bun', bun),
+  withoutCodec('node', node, 'text', 'text only'),
+  withoutCodec('bun', bun, 'text', 'text only'),
+  withoutCodec('node', node, 'own-json', 'JSON.parse in the handler'),
+  withoutCodec('bun', bun, 'own-json', 'JSON.parse in the handler'),
   withWorkers('node', node),
   withWorkers('bun', bun),
   withNodes('node', node, 'redis', redis),
@@ -392,6 +396,18 @@ function withoutRooms(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
+/** The same server without a codec, to show what one costs. */
+function withoutCodec(runtime: 'node' | 'bun', tool: Tool, does: 'text' | 'own-json', title: string): Contender {
+  return {
+    name: `yodel-${runtime}-${does}`,
+    title: `${titleOn(runtime)}, ${title}`,
+    kind: 'plain',
+    tools: [tool, builtCommand],
+    serves: { json: (given) => serveOn(runtime, handler(`${does}.ts`), given) },
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
 /** The same server in several processes, to show what the way between them costs. */
 function withWorkers(runtime: 'node' | 'bun', tool: Tool): Contender {
   return {
@@ -493,6 +509,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       'text-async': serve(handler('text-async.ts')),
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
+      json: serve(handler('json.ts')),
       'fan-out': serve(handler('fan-out.ts')),
       room: serve(handler('room.ts')),
       'room-workers': serve(handler('room.ts')),

@@ -336,6 +336,7 @@ async function connectIdle(port: number, workload: Workload, count: number, sett
 const serviceFlags: { readonly [service in Service]?: readonly string[] } = {
   upper: ['-u'],
   'upper-async': ['-u'],
+  json: ['-f', 'json'],
   websocket: ['-f', 'websocket'],
   'room-websocket': ['-f', 'websocket'],
   tls: ['-e'],

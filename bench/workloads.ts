@@ -9,6 +9,7 @@ export type Service =
   | 'text-async'
   | 'upper'
   | 'upper-async'
+  | 'json'
   | 'fan-out'
   | 'room'
   | 'room-websocket'
@@ -160,6 +161,15 @@ export const workloads: readonly Workload[] = [
     name: 'transform-async',
     title: 'Upper-cased with an async handler',
     service: 'upper-async',
+  },
+  {
+    ...transform,
+    name: 'json',
+    title: 'Each message (128 B) from JSON and back, pipelined by 100',
+    service: 'json',
+    size: 128,
+    reference: 'yodel-node-text',
+    bunReference: 'yodel-bun-text',
   },
   {
     ...echo,

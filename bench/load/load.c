@@ -14,7 +14,7 @@
 //       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
 //       pace     one connection sends a message every -i milliseconds, whether or not the earlier ones are answered
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
-//   -f  lines (default), length (4 bytes), resp (commands), until (several lines a message) or websocket (text messages, masked
+//   -f  lines (default), json (lines of JSON), length (4 bytes), resp (commands), until (several lines a message) or websocket (text messages, masked
 //       as a client must; with -m echo or idle)
 //   -e  TLS, with -m echo or idle                 -u  expect upper-cased replies (a handler that transforms lines)
 //   -P  a process of the server, whose share of a core is reported as one of `cpu`; up to four times

@@ -31,6 +31,17 @@ static size_t write_line(char *frame, int connection, int number) {
   return size;
 }
 
+// {"from":1,"number":2,"values":[1.5,true,"two"],"text":"abc"} LF: as it is written again by a server that has read it.
+static size_t write_json(char *frame, int connection, int number) {
+  char head[96];
+  size_t at = snprintf(head, sizeof head, "{\"from\":%d,\"number\":%d,\"values\":[1.5,true,\"two\"],\"text\":\"", connection, number);
+  if (at + 3 > size) fail("too small: at least -s 100 for json");
+  memcpy(frame, head, at);
+  write_message(frame + at, size - at - 3, connection, number);
+  memcpy(frame + size - 3, "\"}\n", 3);
+  return size;
+}
+
 // The length of the payload in four bytes, then the payload: `size` bytes together.
 static size_t write_length(char *frame, int connection, int number) {
   if (size < 4) fail("too small: at least -s 4 for length");
@@ -97,6 +108,7 @@ static size_t write_websocket_request(char *frame, int connection, int number) {
 
 static const struct wire wires[] = {
     {"lines", write_line, NULL},
+    {"json", write_json, NULL},
     {"length", write_length, NULL},
     {"resp", write_resp, NULL},
     {"until", write_reply_lines, NULL},
