@@ -17,7 +17,7 @@ try {
 }
 
 const second = await serve({ listen: address }); // … and starts again
-while (client.state !== 'open') await new Promise((resolve) => setTimeout(resolve, 10));
+await client.ready();
 console.log((await client.request('hello again')).text);
 
 await client.close();

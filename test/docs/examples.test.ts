@@ -12,6 +12,11 @@ const programs: Record<string, RegExp> = {
   'library.ts': /^\[ ["']you said one["'], ["']you said two["'] \]\n$/,
   'binary.ts': /03 02 01/,
   'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
+  'requests.ts':
+    /^\{"id":2,"waited":10\}\n\{"id":1,"waited":200\}\n\{"news":"question 1 has arrived"\}\n\{"news":"question 2 has arrived"\}\nYODEL_REQUEST_TIMEOUT\n\{"id":4,"waited":150\}\nlate replies: 1\n$/,
+  'log-in.ts': /^logged in\nada: hello\nlogged in again\nada: hello again\nclosed because of undefined\n$/,
+  'pool.ts': /^ONE TWO THREE FOUR FIVE SIX\n6 requests on 3 connections, 3 of them open\n$/,
+  'streams.ts': /^50000 sent, 50000 received\nA\nB\n$/,
   'observe.ts': /^1 > hello\n1 < HELLO\n$/,
   'json-rpc.ts':
     /^\{"jsonrpc":"2\.0","id":1,"result":"hello Ada"\}\n\{.*"error":\{"code":-32601,"message":"there is no method shout"\}\}\n$/,
