@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The client for browsers: `import { connect } from 'yodel/browser'`. It imports no module of Node.
  *

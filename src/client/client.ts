@@ -3,7 +3,7 @@ import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { RequestOptions } from '../requests/request-options.ts';
 import type { RequestCounters } from '../requests/requests.ts';
-import type { Handshake } from '../transport/transport.ts';
+import type { Handshake } from '../transport/client-handshake.ts';
 import type { ReadyOptions } from './readiness.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
 

@@ -1,7 +1,7 @@
 /** What a client needs below it: a connection in messages. `MessageConnection` is one, over the transports; `browser/` has another. */
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import type { Handshake } from '../transport/transport.ts';
+import type { Handshake } from '../transport/client-handshake.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /** A connection in messages. */

@@ -9,9 +9,11 @@ import type { Address, SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
-import type { Security, TlsHandshake } from './tls/security.ts';
+import type { Handshake } from './client-handshake.ts';
+import type { Security } from './tls/security.ts';
 import type { AuthorizeUpgrade, UpgradeRequest } from './websocket/request.ts';
 
+export type { Handshake, WebSocketUpgrade } from './client-handshake.ts';
 export type { AlternativeNames, Certificate, NameFields, Security, TlsHandshake } from './tls/security.ts';
 export type {
   AuthorizeUpgrade,
@@ -137,37 +139,6 @@ export interface Connection {
 export interface ReceivedUpgrade extends UpgradeRequest {
   /** What `authorizeUpgrade` gave the session as its data. Undefined: nothing. */
   readonly data: unknown;
-}
-
-/** How a client's connection was established, step by step. Times are milliseconds. */
-export interface Handshake {
-  /** This side's address. */
-  readonly local: Address;
-  /** The server's address, with an IP address instead of a name. */
-  readonly remote: Address;
-  /**
-   * The IP addresses that the host's name stands for. Undefined if the host is not a name, or the runtime does not tell: Bun
-   * does so only for connections over TLS.
-   */
-  readonly resolved: readonly string[] | undefined;
-  /** How long it took to look up the name. Undefined as for `resolved`. */
-  readonly lookupMs: number | undefined;
-  /** How long it took to connect after that. If the runtime does not tell the time for the lookup, it is included. */
-  readonly connectMs: number;
-  /** The TLS handshake, if the connection is encrypted. */
-  readonly tls?: TlsHandshake | undefined;
-  /** The upgrade of a WebSocket. */
-  readonly upgrade?: WebSocketUpgrade | undefined;
-}
-
-/** A server's answer to the request for a WebSocket. The text is the server's: escape it before you print it. */
-export interface WebSocketUpgrade {
-  /** `HTTP/1.1 101 Switching Protocols`. */
-  readonly status: string;
-  /** The headers by lower-case name. */
-  readonly headers: ReadonlyMap<string, string>;
-  /** How long the server took to answer, in milliseconds. */
-  readonly tookMs: number;
 }
 
 /** Accepts connections at one address. */
