@@ -44,6 +44,9 @@ const programs: Record<string, RegExp> = {
     /^hello Ada\ngreet in a span\nmessage in a span\nsession\nhandler\.duration \{.*"count":1.*\}\n$/,
   'gateway.ts': /^(?:{"celsius":21.5}\n{"error":"cannot ask for pressure"}\n){2}$/,
   'graceful-restart.ts': /^60 answers, from answer 1, says the old server to answer 60, says the new server\n$/,
+  'beside-http.ts': /^the page\nada: hello\nYODEL_WEBSOCKET_REFUSED\n$/,
+  'beside-hono.ts': /^the page\nHELLO\n$/,
+  'beside-fastify.ts': /^the page\nHELLO\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };
 
@@ -139,7 +142,7 @@ test('the example tests with vitest pass', async () => {
 });
 
 /** Run by the tests of their pages. */
-const elsewhere = ['page.ts', 'prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts'];
+const elsewhere = ['page.ts', 'prices.ts', 'cluster.ts', 'come-back.ts', 'room-feed.ts', 'mtls.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
