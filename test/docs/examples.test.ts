@@ -70,6 +70,10 @@ const conversations: Record<string, { input: string; output: string }> = {
     output: 'who are you?\nerror: log in with: login NAME PASSWORD\nwelcome, ada\nada orders: tea\n',
   },
   'chat-room.ts': { input: 'hello\n\x07\n', output: 'welcome, you are number 1 of 1\n1: hello\n1: \\x07\n' },
+  'ask.ts': {
+    input: 'ada\ntea\nyes\ncake\nno\nbye\n',
+    output: 'what is your name?\nhello ada\ntea, ada?\nhere is your tea\ncake, ada?\nno cake, then\n',
+  },
   'counter.ts': { input: 'a\nb\nbye\n', output: 'hello, what shall I count?\n1: a\n2: b\nsee you\n' },
 };
 
