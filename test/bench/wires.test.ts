@@ -41,13 +41,6 @@ test('WebSocket on Node is compared with plain ws, and on Bun with Bun.serve', a
   expect(readFileSync(join(outcome.folder, 'websocket.svg'), 'utf8')).not.toMatch(/NaN|Infinity|undefined/);
 }, 120_000);
 
-test('JSON with a codec is compared with the same server that parses nothing', async () => {
-  const outcome = await benchmark('json', 'yodel-node,yodel-bun,yodel-node-own-json,yodel-bun-own-json');
-  const references = ['yodel-node-text', 'yodel-bun-text'];
-  const others = ['yodel-node', 'yodel-bun', 'yodel-node-own-json', 'yodel-bun-own-json'];
-  expectRatios(outcome, [...others, ...references], references);
-}, 120_000);
-
 testWithNginx(
   'TLS is compared with plain node:tls on the same runtime',
   async () => {
