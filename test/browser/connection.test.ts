@@ -1,8 +1,8 @@
 /** The client of `yodel/browser` on WebSockets that the test plays: what each event of a WebSocket means. */
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, readAll } from '../client/host.ts';
-import { settled } from '../support/fake-clock.ts';
 import { FakeSockets } from './fake-sockets.ts';
 
 describe('a client in a browser', () => {

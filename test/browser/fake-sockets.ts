@@ -4,7 +4,8 @@ import { connect } from '../../src/browser/connect.ts';
 import type { Environment, Socket, SocketConstructor } from '../../src/browser/environment.ts';
 import type { BrowserConnectOptions } from '../../src/browser/options.ts';
 import type { Client } from '../../src/client/client.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 
 /** A WebSocket of the browser. */
 export class FakeSocket implements Socket {

@@ -187,7 +187,7 @@ describe('invalid options of connect()', () => {
       code: 'YODEL_INVALID_OPTION',
       message: expect.stringContaining(expectedMessage),
     });
-    expect(host.attempts).toBe(0);
+    expect(host.transport.attempts).toBe(0);
     expect(host.clock.waiting).toBe(0);
   });
 

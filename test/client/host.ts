@@ -24,14 +24,6 @@ export class Host {
     this.transport = memoryTransport(network);
   }
 
-  get attempts(): number {
-    return this.transport.attempts;
-  }
-
-  set isDown(isDown: boolean) {
-    this.transport.connecting = isDown ? 'refuse' : 'accept';
-  }
-
   static async open(network?: MemoryOptions): Promise<Host> {
     const host = new Host(network);
     const listener = await host.transport.listen(new UnixAddress('/host'), {

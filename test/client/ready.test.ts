@@ -23,7 +23,7 @@ describe('ready()', () => {
 
   it('rejects when there is no attempt left', async () => {
     const { client, host, peer } = await meet(reconnecting);
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     const ready = fateOf(client.ready());
     await host.passes(60_000);
@@ -41,7 +41,7 @@ describe('ready()', () => {
 
   it('rejects after timeoutMs, and when its signal is aborted', async () => {
     const { client, host, peer } = await meet(reconnecting);
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     const aborter = new AbortController();
     const [timed, aborted] = [client.ready({ timeoutMs: 20 }), client.ready({ signal: aborter.signal })].map(fateOf);
@@ -94,7 +94,7 @@ describe('closed', () => {
 
   it('says why there was no attempt left', async () => {
     const { client, host, peer } = await meet(reconnecting);
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.ends();
     await host.passes(60_000);
     expect(await client.closed).toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
@@ -105,7 +105,7 @@ describe('reconnect: { initial: true }', () => {
   /** A host that is down, and a client that tries to connect to it. */
   async function early(reconnect = {}, signal?: AbortSignal) {
     const host = await Host.open();
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     const fate = fateOf(host.connect({ reconnect: { initial: true, ...reconnect }, connectTimeout: 0, signal }));
     await settled();
     return { host, fate };
@@ -113,11 +113,11 @@ describe('reconnect: { initial: true }', () => {
 
   it('retries the first connection until the server is there', async () => {
     const { host, fate } = await early();
-    expect(host.attempts, 'the first one is made at once').toBe(1);
+    expect(host.transport.attempts, 'the first one is made at once').toBe(1);
     await host.passes(1000);
     expect(fate.settled).toBe(false);
-    expect(host.attempts).toBeGreaterThan(3);
-    host.isDown = false;
+    expect(host.transport.attempts).toBeGreaterThan(3);
+    host.transport.connecting = 'accept';
     await host.passes(5000);
     expect(fate.value?.state).toBe('open');
     expect(fate.value?.counters.reconnects).toBe(0);
@@ -130,7 +130,7 @@ describe('reconnect: { initial: true }', () => {
       code: 'YODEL_CONNECTION_REFUSED',
       message: 'cannot connect to unix:///host: connection refused: nothing listens there',
     });
-    expect(host.attempts).toBe(3);
+    expect(host.transport.attempts).toBe(3);
     expect(host.clock.waiting).toBe(0);
   });
 
@@ -145,9 +145,9 @@ describe('reconnect: { initial: true }', () => {
 
   it('is what must be asked for', async () => {
     const host = await Host.open();
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await expect(host.connect({ reconnect: true })).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
-    expect(host.attempts).toBe(1);
+    expect(host.transport.attempts).toBe(1);
     await expect(host.connect({ reconnect: { initial: 1 as never } })).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
     });

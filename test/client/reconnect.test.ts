@@ -137,7 +137,7 @@ describe('a client that reconnects', () => {
 describe('the delays between attempts', () => {
   it('double from minDelay to maxDelay, and half of each is random', async () => {
     const { host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 0 } });
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     await host.passes(30_000);
     const full = [100, 200, 400, 800, 1600, 3000, 3000, 3000];
@@ -151,10 +151,10 @@ describe('the delays between attempts', () => {
 
   it('start again at minDelay once a server has sent something', async () => {
     const { client, host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000 } });
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     await host.passes(5000);
-    host.isDown = false;
+    host.transport.connecting = 'accept';
     await host.passes(3000);
     expect(client.state).toBe('open');
     await host.peer.says('hello\n');
@@ -166,13 +166,13 @@ describe('the delays between attempts', () => {
   it('keep growing with a server that accepts connections and closes them at once', async () => {
     const { client, host, states } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 8 } });
     const closing = () => host.peers.filter(({ closed }) => !closed).map((one) => one.ends());
-    const before = host.attempts;
+    const before = host.transport.attempts;
     await Promise.all(closing());
     for (let step = 0; step < 3000; step++) {
       await host.clock.advance(10);
       await Promise.all(closing());
     }
-    expect(host.attempts - before).toBe(8);
+    expect(host.transport.attempts - before).toBe(8);
     expect(client.state).toBe('closed');
     expect(states.at(-1)).toMatch(/^closed/);
     expect(host.clock.waiting).toBe(0);
@@ -182,12 +182,12 @@ describe('the delays between attempts', () => {
 describe('after maxAttempts failures in a row', () => {
   it('the client closes with the last error', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: { maxAttempts: 3 } });
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     const reading = fateOf(readAll(client));
-    const before = host.attempts;
+    const before = host.transport.attempts;
     await peer.aborts();
     await host.passes(60_000);
-    expect(host.attempts - before).toBe(3);
+    expect(host.transport.attempts - before).toBe(3);
     expect(client.state).toBe('closed');
     expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'closed: YODEL_CONNECTION_REFUSED']);
     expect(reading.error).toMatchObject({
@@ -200,11 +200,11 @@ describe('after maxAttempts failures in a row', () => {
 
   it('with 0 it keeps trying', async () => {
     const { client, host, peer } = await persistent({ reconnect: { maxAttempts: 0, maxDelay: 1000 } });
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     await host.passes(100_000);
-    expect(host.attempts).toBeGreaterThan(100);
-    host.isDown = false;
+    expect(host.transport.attempts).toBeGreaterThan(100);
+    host.transport.connecting = 'accept';
     await host.passes(1000);
     expect(client.state).toBe('open');
   });
@@ -226,17 +226,17 @@ describe('while it is reconnecting', () => {
   it.each(ways)('%s() stops it, between two attempts', async (how) => {
     const { client, host, peer, states } = await persistent();
     const reading = fateOf(readAll(client));
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await peer.aborts();
     void client[how]();
     await settled();
     expect(client.state).toBe('closed');
     expect(reading.settled).toBe(true);
     expect(reading.error).toBeUndefined();
-    const before = host.attempts;
-    host.isDown = false;
+    const before = host.transport.attempts;
+    host.transport.connecting = 'accept';
     await host.passes(60_000);
-    expect(host.attempts).toBe(before);
+    expect(host.transport.attempts).toBe(before);
     expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'closed']);
     expect(host.clock.waiting).toBe(0);
   });

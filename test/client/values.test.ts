@@ -3,7 +3,7 @@ import { connect } from '../../src/client/connect.ts';
 import { json } from '../../src/codec/json.ts';
 import { Message } from '../../src/framing/message.ts';
 import { serve } from '../../src/server/server.ts';
-import { settled } from '../support/fake-clock.ts';
+import { settled } from '../../src/testing/turns.ts';
 import { fateOf, Host } from './host.ts';
 
 /** A client of a server that the test controls. */

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectPool } from '../../../src/client/pool/connect-pool.ts';
 import type { Pool, PoolOptions } from '../../../src/client/pool/pool.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { fateOf, Host } from '../host.ts';
 
 async function pooled(options: PoolOptions = {}): Promise<{ host: Host; pool: Pool }> {
@@ -111,13 +111,13 @@ describe('a pool', () => {
 
   it('rejects what waits when no attempt is left, and begins anew with the next request', async () => {
     const { host, pool } = await pooled({ reconnect: { maxAttempts: 2 } });
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     await host.peer.aborts();
     const waiting = fateOf(pool.request('a'));
     await host.passes(60_000);
     expect(waiting.error).toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     expect(pool.health).toMatchObject({ open: 0, connecting: 0 });
-    host.isDown = false;
+    host.transport.connecting = 'accept';
     const next = fateOf(pool.request('b'));
     await settled();
     await host.peer.says('B\n');
@@ -127,7 +127,7 @@ describe('a pool', () => {
 
   it('fails like connect() when the first connection does', async () => {
     const host = await Host.open();
-    host.isDown = true;
+    host.transport.connecting = 'refuse';
     const { transport, clock } = host;
     await expect(connectPool(host.address, { transport, clock })).rejects.toMatchObject({
       code: 'YODEL_CONNECTION_REFUSED',

@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { json } from '../../../src/codec/json.ts';
 import type { YodelError } from '../../../src/errors.ts';
 import type { Message } from '../../../src/framing/message.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { Peer } from '../../../src/testing/peer.ts';
+import { settled } from '../../../src/testing/turns.ts';
 import { Harness } from '../harness.ts';
-import { Peer } from '../peer.ts';
 
 /** A client that does something with each line that it receives. */
 class Client extends Peer {
