@@ -17,6 +17,7 @@ import { bundleForBrowsers, bundleOwnCode } from './bundle.ts';
 import { pruneDeclarations } from './declarations.ts';
 import { browserModule, exportedModules } from './exported-modules.ts';
 import { type Contents, sorted } from './metafile.ts';
+import { markPureConstants } from './pure-constants.ts';
 import { runTool } from './run-tool.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 import { bundlePackages, importFromVendor } from './vendor.ts';
@@ -61,6 +62,7 @@ async function bundle(folder: string): Promise<Contents> {
   const bundled = own.imports.filter((name) => !isBuiltin(name));
   for (const file of scriptsIn(folder)) {
     rewriteSourceMap(join(folder, file));
+    markPureConstants(join(folder, file));
     importFromVendor(join(folder, file), folder, bundled);
   }
   const vendor = await bundlePackages(folder, bundled);

@@ -1,6 +1,6 @@
 /**
  * Bundles yodel's own code. Loading a file takes half a millisecond at start-up, however small it is, so the code that
- * `yodel serve` needs before it listens is in four chunks. Everything else is loaded on demand, in one chunk for each set of
+ * `yodel serve` needs before it listens is in five chunks. Everything else is loaded on demand, in one chunk for each set of
  * files that are needed together.
  */
 import { relative } from 'node:path';
@@ -41,7 +41,8 @@ export async function bundleOwnCode(folder: string): Promise<Contents> {
   const { output } = await bundle.write({
     dir: folder,
     sourcemap: true,
-    comments: false,
+    // What has no side effects: bundlers of programs leave it out where it is not used.
+    comments: { annotation: true, jsdoc: false, legal: false },
     // Stack traces show the names of src/ even where two files of a chunk use the same one.
     keepNames: true,
     chunkFileNames: 'chunks/[name]-[hash].js',
@@ -77,8 +78,8 @@ export async function bundleForBrowsers(folder: string): Promise<void> {
 }
 
 /**
- * The chunks that `yodel serve` needs: two with library code and two with command code, one of each also needed by other
- * commands. Entries keep their own files: `cli/main` waits for the command to end, which would block a chunk that others
+ * The chunks that `yodel serve` needs: framings, two with other library code and two with command code, one of each also needed by
+ * other commands. Entries keep their own files: `cli/main` waits for the command to end, which would block a chunk that others
  * import.
  */
 function chunks(): CodeSplittingGroup[] {
@@ -87,8 +88,14 @@ function chunks(): CodeSplittingGroup[] {
     debugName: name,
     name: (path, context) => ([isShared, byServe, ...needs].every((isNeeded) => isNeeded(path, context)) ? name : null),
   });
-  // A module is in the first chunk that fits.
-  return [chunk('shared', byLibrary, byOthers), chunk('server', byLibrary), chunk('command', byOthers), chunk('serve')];
+  // A module is in the first chunk that fits. Framings have one, so that a bundle of a program that uses only them has no sockets.
+  return [
+    chunk('framing', neededBy(['framing/library'])),
+    chunk('shared', byLibrary, byOthers),
+    chunk('server', byLibrary),
+    chunk('command', byOthers),
+    chunk('serve'),
+  ];
 }
 
 /** Whether something needs the module with this path. */

@@ -10,7 +10,7 @@ type MessageMembers = Pick<
   'size' | 'bytes' | 'text' | 'header' | 'kind' | 'framing' | 'frame' | 'terminator' | 'copy' | 'toString'
 >;
 
-const none = new Uint8Array(0);
+const none: Uint8Array = new Uint8Array(0);
 
 /** A {@link Message} of text or of bytes. It converts each to the other when that is read first, and keeps both. */
 export class WebSocketMessage implements MessageMembers {
@@ -18,7 +18,7 @@ export class WebSocketMessage implements MessageMembers {
   /** A WebSocket has none. */
   readonly header: Uint8Array;
   readonly framing = undefined;
-  readonly terminator = none;
+  readonly terminator: Uint8Array = none;
   #text: string | undefined;
   #bytes: Uint8Array | undefined;
   #size: number | undefined;

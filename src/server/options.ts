@@ -116,7 +116,7 @@ export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
     OptionalValues<SessionLimits>,
     OptionalValues<ServerLimits> {}
 
-/** @internal What the command reloads with a handler file. Its handler may have other data than the one before. */
+/** What the command reloads with a handler file. Its handler may have other data than the one before. */
 // biome-ignore lint/suspicious/noExplicitAny: as for AnyServeOptions
 export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data' | 'correlate'>;
 

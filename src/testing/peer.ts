@@ -111,7 +111,7 @@ export class Peer implements Receiver {
     await this.until(() => this.closed);
   }
 
-  /** @internal */
+  /** Called by the connection. */
   onData(chunk: Uint8Array): void {
     this.#chunks.push(Buffer.from(chunk));
     this.size += chunk.length;
@@ -119,19 +119,19 @@ export class Peer implements Receiver {
     this.#changed();
   }
 
-  /** @internal */
+  /** Called by the connection. */
   onEnd(): void {
     this.ended = true;
     this.#listener?.ended();
     this.#changed();
   }
 
-  /** @internal */
+  /** Called by the connection. */
   onDrain(): void {
     this.#changed();
   }
 
-  /** @internal */
+  /** Called by the connection. */
   onClose(error?: Error): void {
     this.closed = true;
     this.error = error;

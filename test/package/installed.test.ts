@@ -31,7 +31,7 @@ beforeAll(async () => {
   // An empty cache shows what is fetched.
   await npm(['install', '--omit=dev', '--cache', cache, '--no-audit', '--no-fund', `./${filename}`], project);
   others = await installOthers();
-}, 120_000);
+}, 400_000);
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -149,7 +149,11 @@ import {
   connect, type Decoder, defineFraming, type Encoder, type Framing, type FramingDefinition, type FramingRule, type Handler,
   type InPlaceEncoder, invalidFrame, lines, Message, openJournal, type Protocol, type ServeOptions, serve, transcript, YodelError,
 } from 'yodel';
-import { checkFraming, decodeAll, type CheckFramingOptions, type Decoded } from 'yodel/testing';
+import { YodelError as PageError } from 'yodel/browser';
+import { encode, type FramingText, parseFraming, slip } from 'yodel/framing';
+import { type JournalReader, openJournalReader } from 'yodel/journal';
+import { type RegisterMetricsOptions, registerMetrics } from 'yodel/metrics';
+import { checkFraming, decodeAll, testSession, type CheckFramingOptions, type Decoded } from 'yodel/testing';
 
 const handler: Handler = (message, session) => \`\${session.peer}: \${message.text.toUpperCase()}\`;
 const options: ServeOptions = { listen: 'tcp://127.0.0.1:0', framing: lines(), handler };
@@ -187,13 +191,35 @@ const protocol: Protocol = { framing: lines(), replyFraming: counted, encoding: 
 const tried: CheckFramingOptions = { messages: ['a', Message.of('b', { header: Uint8Array.of(1) })], runs: 9, seed: 1 };
 const { seed }: { seed: number } = checkFraming(counted, tried);
 const decoded: Decoded = decodeAll(counted, Buffer.from('x'), { maxMessageLength: 3 });
+
+const text: FramingText = 'length:2';
+const framed: Uint8Array = encode(parseFraming(text), 'x');
+// @ts-expect-error A misspelt framing.
+connect(1, { framing: 'lins' });
+// A framing of one entry is a framing of the others.
+const slipped: ServeOptions = { framing: slip() };
+const denied = new YodelError('APP_DENIED', 'ada may not write', { reply: 'no' });
+const reader: Promise<JournalReader> = openJournalReader('x.journal');
+const registered: (options: RegisterMetricsOptions) => unknown = (measured) => registerMetrics(server, measured);
+const session = await testSession(handler);
+export { denied, framed, PageError, reader, registered, session, slipped };
 export { bytes, decoded, decoder, definition, encoder, openJournal, protocol, seal, seed, transcript, wrong, YodelError };
 `;
   const compilers = {
-    'the oldest TypeScript': () => join(others, 'typescript-oldest/bin/tsc'),
+    'TypeScript 5.6': () => join(others, 'typescript-oldest/bin/tsc'),
+    'TypeScript 5.7': () => join(others, 'typescript-5.7/bin/tsc'),
+    'TypeScript 5.9': () => join(others, 'typescript-5.9/bin/tsc'),
+    'TypeScript 6': () => join(others, 'typescript-6/bin/tsc'),
     TypeScript: () => join(root, 'node_modules/typescript/bin/tsc'),
   };
-  const resolutions = { nodenext: 'nodenext', bundler: 'esnext' };
+  const all = Object.keys(compilers) as (keyof typeof compilers)[];
+  const programs = [
+    ...all.map((compiler) => ({ compiler, resolution: 'nodenext', module: 'nodenext', libraries: [] as string[] })),
+    // As for programs that bundlers make for web pages.
+    ...all
+      .filter((_, index) => index === 0 || index === all.length - 1)
+      .map((compiler) => ({ compiler, resolution: 'bundler', module: 'esnext', libraries: ['dom', 'dom.iterable'] })),
+  ];
 
   beforeAll(() => {
     // TypeScript programs also install @types/node, with its dependency.
@@ -202,28 +228,47 @@ export { bytes, decoded, decoder, definition, encoder, openJournal, protocol, se
       symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
   });
 
-  test.each(
-    Object.entries(compilers).flatMap(([name, tsc]) =>
-      Object.entries(resolutions).map(([resolution, module]) => ({ name, tsc, resolution, module })),
-    ),
-  )('compile with $name, moduleResolution $resolution, strict and without skipLibCheck', async (example) => {
-    write('types.mts', program);
+  async function compile(file: string, tsc: string, options: object): Promise<string> {
     const compilerOptions = {
       target: 'es2022',
-      lib: ['es2022', 'esnext.disposable'],
-      module: example.module,
-      moduleResolution: example.resolution,
-      types: ['node'],
       strict: true,
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
       skipLibCheck: false,
       noEmit: true,
+      ...options,
     };
-    write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['types.mts'] }));
-    const node = runtimes.Node();
-    expect((await run([node, example.tsc()], { cwd: project })).stdout.toString()).toBe('');
-  });
+    write('tsconfig.json', JSON.stringify({ compilerOptions, files: [file] }));
+    return (await run([runtimes.Node(), tsc], { cwd: project })).stdout.toString();
+  }
+
+  test.each(programs)(
+    'of all entries compile with $compiler, moduleResolution $resolution and libraries $libraries, without skipLibCheck',
+    async ({ compiler, resolution, module, libraries }) => {
+      write('types.mts', program);
+      const lib = ['es2022', 'esnext.disposable', ...libraries];
+      const options = { lib, module, moduleResolution: resolution, types: ['node'] };
+      expect(await compile('types.mts', compilers[compiler](), options)).toBe('');
+    },
+  );
+
+  test.each(['TypeScript 5.6', 'TypeScript'] as const)(
+    'of yodel/browser compile with %s for a page, without the types of Node',
+    async (compiler) => {
+      write(
+        'page.ts',
+        `import { type Client, connect, json, YodelError } from 'yodel/browser';
+         const client: Client = await connect('wss://example.org/chat', { reconnect: true });
+         const text: string = (await client.request('hello')).text;
+         const typed = await connect('/api', { codec: json<{ op: string }>() });
+         export const error = new YodelError('APP_X', text);
+         export { typed };`,
+      );
+      const lib = ['es2022', 'dom', 'dom.iterable'];
+      const options = { lib, module: 'esnext', moduleResolution: 'bundler', types: [] };
+      expect(await compile('page.ts', compilers[compiler](), options)).toBe('');
+    },
+  );
 });
 
 describe('compiled into an executable', () => {

@@ -41,6 +41,9 @@ const others = {
   'node-oldest': 'npm:node@22.18.0',
   'node-journal': 'npm:node@22.23.3',
   'typescript-oldest': 'npm:typescript@5.6.2',
+  'typescript-5.7': 'npm:typescript@5.7.3',
+  'typescript-5.9': 'npm:typescript@5.9.3',
+  'typescript-6': 'npm:typescript@6.0.3',
 };
 
 /**
