@@ -108,6 +108,30 @@ const framings: readonly { readonly protocol: 'length' | 'resp' | 'until'; reado
   { protocol: 'until', notation: 'until(lines,/^\\d{3} /)' },
 ];
 
+/** A way to write the handler of text.ts. */
+interface Way {
+  readonly name: string;
+  readonly title: string;
+  readonly file: string;
+  readonly flags?: readonly string[];
+}
+
+const several = ['--concurrency', '16'];
+
+const ways: readonly Way[] = [
+  { name: 'async', title: 'async', file: 'text-async.ts' },
+  { name: 'concurrency', title: 'async, 16 at a time', file: 'text-async.ts', flags: several },
+  {
+    name: 'finished',
+    title: 'the same, replies as they are ready',
+    file: 'text-async.ts',
+    flags: [...several, '--reply-order', 'finished'],
+  },
+  { name: 'chain-0', title: 'compose() without middleware', file: 'chain-0.ts' },
+  { name: 'chain-1', title: 'behind one middleware', file: 'chain-1.ts' },
+  { name: 'chain-5', title: 'behind five middleware', file: 'chain-5.ts' },
+];
+
 const engineTitles: { readonly [engine in Engine]: string } = { redis: 'Redis', nats: 'NATS' };
 
 /** How the engines are started, without anything on disk. */
@@ -267,6 +291,7 @@ export const contenders: readonly Contender[] = [
   withoutCodec('bun', bun, 'text', 'text only'),
   withoutCodec('node', node, 'own-json', 'JSON.parse in the handler'),
   withoutCodec('bun', bun, 'own-json', 'JSON.parse in the handler'),
+  ...ways.flatMap((way) => [writtenAs('node', node, way), writtenAs('bun', bun, way)]),
   withWorkers('node', node),
   withWorkers('bun', bun),
   withNodes('node', node, 'redis', redis),
@@ -408,6 +433,18 @@ function withoutCodec(runtime: 'node' | 'bun', tool: Tool, does: 'text' | 'own-j
   };
 }
 
+/** The same handler, written in another way, to show what that costs. */
+function writtenAs(runtime: 'node' | 'bun', tool: Tool, { name, title, file, flags = [] }: Way): Contender {
+  return {
+    name: `yodel-${runtime}-${name}`,
+    title: `${titleOn(runtime)}, ${title}`,
+    kind: 'yodel',
+    tools: [tool, builtCommand],
+    serves: { ways: (given) => serveOn(runtime, handler(file), given, { more: flags }) },
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
 /** The same server in several processes, to show what the way between them costs. */
 function withWorkers(runtime: 'node' | 'bun', tool: Tool): Contender {
   return {
@@ -510,6 +547,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
       json: serve(handler('json.ts')),
+      ways: serve(handler('text.ts')),
       'fan-out': serve(handler('fan-out.ts')),
       room: serve(handler('room.ts')),
       'room-workers': serve(handler('room.ts')),

@@ -44,6 +44,7 @@ const charts: Readonly<Record<string, string>> = {
   journal: 'Recorded before acknowledged',
   websocket: 'WebSocket echo',
   tls: 'TLS echo',
+  ways: 'A handler for each message, with what may be around it',
   framing: 'Other framings beside lines',
   start: 'Start',
   generators: 'Load generators, driving the C server',

@@ -10,6 +10,7 @@ export type Service =
   | 'upper'
   | 'upper-async'
   | 'json'
+  | 'ways'
   | 'fan-out'
   | 'room'
   | 'room-websocket'
@@ -296,6 +297,15 @@ export const workloads: readonly Workload[] = [
   })),
   ...threeLoads(webSocket, 'websocket-', 'WebSocket: '),
   ...threeLoads(tls, 'tls-', 'TLS: '),
+  {
+    ...transform,
+    name: 'ways',
+    title: 'A handler for each message, with what may be around it: 64 connections, 64 B, pipelined by 100',
+    service: 'ways',
+    reference: 'yodel-node',
+    bunReference: 'yodel-bun',
+    chart: 'ways',
+  },
   ...threeLoads(framing, 'framing-', 'Framings beside lines: '),
   ...threeLoads(drive, 'drive-', 'Load generators: '),
   { ...drive, name: 'drive-latency', title: 'Load generators: 1 connection, 64 B, one at a time', connections: 1 },
