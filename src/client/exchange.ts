@@ -133,12 +133,17 @@ export class Exchange implements RequestLink<Sent> {
   }
 
   /** See `Client.request`. */
-  async request(message: Sent, options: RequestOptions): Promise<unknown> {
-    const { timeoutMs = this.#limits.requestTimeout, signal } = options;
-    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-    const reply = this.#requests.request(message, timeoutMs, signal);
+  request(message: Sent, { timeoutMs, signal }: RequestOptions): Promise<unknown> {
+    if (timeoutMs !== undefined) {
+      try {
+        checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    const reply = this.#requests.request(message, timeoutMs ?? this.#limits.requestTimeout, signal);
     this.regulate();
-    return await reply;
+    return reply;
   }
 
   /** Bytes have arrived. */

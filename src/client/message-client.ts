@@ -133,13 +133,10 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.#link?.drained() ?? Promise.resolve();
   }
 
-  async request(message: Sent, options: RequestOptions = {}): Promise<unknown> {
-    if (this.#state !== 'open') throw this.cannotSend();
-    try {
-      return await this.#exchange.request(message, options);
-    } finally {
-      if (this.#isEndDue) this.#endLink();
-    }
+  request(message: Sent, options: RequestOptions = {}): Promise<unknown> {
+    if (this.#state !== 'open') return Promise.reject(this.cannotSend());
+    const reply = this.#exchange.request(message, options);
+    return this.#link?.endsBothSides ? this.#untilEnd(reply) : reply;
   }
 
   get readable(): ReadableStream {
@@ -322,6 +319,14 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   #endLink(): void {
     this.#isEndDue = this.#link?.endsBothSides === true && this.#exchange.isReplyAwaited;
     if (!this.#isEndDue) this.#link?.end();
+  }
+
+  async #untilEnd(reply: Promise<unknown>): Promise<unknown> {
+    try {
+      return await reply;
+    } finally {
+      if (this.#isEndDue) this.#endLink();
+    }
   }
 
   #leave(): void {

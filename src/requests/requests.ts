@@ -100,7 +100,16 @@ export class Requests<In, Out> {
    * @throws YodelError `YODEL_INVALID_REQUEST_ID`, `YODEL_REPLY_MISMATCH`, `YODEL_TOO_MANY_REQUESTS`, then it was not sent;
    *   `YODEL_REQUEST_TIMEOUT`; the signal's reason; what {@link RequestLink.sendRequest} throws, and {@link fail} is given
    */
-  async request(value: Out, timeoutMs: number, signal: AbortSignal | undefined): Promise<In> {
+  request(value: Out, timeoutMs: number, signal: AbortSignal | undefined): Promise<In> {
+    // Not async: each async function between a request and its reply costs two promises and a turn.
+    try {
+      return this.#send(value, timeoutMs, signal).reply;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #send(value: Out, timeoutMs: number, signal: AbortSignal | undefined): Pending<In> {
     signal?.throwIfAborted();
     this.#refuse();
     const id = this.#matching.admit(value);
@@ -112,7 +121,7 @@ export class Requests<In, Out> {
     this.#deadlines.add(pending);
     if (signal) pending.cancelBy(signal, () => this.#cancelled(pending, signal));
     if (signal?.aborted) this.#cancelled(pending, signal);
-    return pending.reply;
+    return pending;
   }
 
   /** A message that is no request was sent. */
