@@ -1,5 +1,5 @@
 /** One end of a connection, in the hands of a test. */
-import type { Connection, Receiver } from '../transport/transport.ts';
+import type { Connection } from '../transport/transport.ts';
 import { settled } from './turns.ts';
 
 /** @internal Is told what arrives. */
@@ -13,7 +13,7 @@ export interface PeerListener {
  * One end of a connection in bytes, in the hands of a test: `server.dial()` of a {@link TestServer}. It knows no framing, so that it can
  * send half a message, or an invalid one.
  */
-export class Peer implements Receiver {
+export class Peer {
   /** @internal */
   readonly connection: Connection;
   /** The other end has sent its FIN. */
