@@ -99,7 +99,11 @@ export class MessageServer implements SessionServer {
       webSocket: {
         pingInterval: limits.pingInterval,
         origins: options.origins ?? [],
-        authorize: options.authorizeUpgrade,
+        // As it is when the request arrives: a reload may change it.
+        authorize: (request, client) => {
+          const { authorizeUpgrade } = this.#options;
+          return authorizeUpgrade ? authorizeUpgrade(request, client) : true;
+        },
       },
       proxies: addressListOf('proxyProtocol', options.proxyProtocol),
     };

@@ -118,7 +118,8 @@ export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
 
 /** What the command reloads with a handler file. Its handler may have other data than the one before. */
 // biome-ignore lint/suspicious/noExplicitAny: as for AnyServeOptions
-export type AnyReloadOptions = ReloadOptions<any, any> & Pick<AnyServeOptions, 'data' | 'correlate'>;
+export type AnyReloadOptions = ReloadOptions<any, any> &
+  Pick<AnyServeOptions, 'data' | 'correlate' | 'authorizeUpgrade'>;
 
 /** Handlers, addresses, framings and limits are checked elsewhere. */
 const serveOptions: OptionShapes = {
@@ -134,7 +135,7 @@ const serveOptions: OptionShapes = {
 const reloadOptions: OptionShapes = {
   ...shapesOf(['handler', 'codec', 'correlate', ...Object.keys(serveLimits)]),
   ...shapesOf(['allow', 'deny'], 'texts'),
-  data: 'function',
+  ...shapesOf(['data', 'authorizeUpgrade'], 'function'),
   tls: 'object',
 };
 

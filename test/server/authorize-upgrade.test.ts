@@ -208,3 +208,12 @@ test('a server that shuts down does not wait for a decision', async () => {
   await server.close();
   expect(refused.map(({ code }) => code)).toEqual(['YODEL_SHUTTING_DOWN']);
 });
+
+test('the command reloads it for requests that come later', async () => {
+  const { port, server } = await start(() => false);
+  expect((await requestUpgrade(port)).head).toMatch(/^http\/1.1 403 /);
+  await server.reload({ authorizeUpgrade: () => ({ status: 418 }) } as object);
+  expect((await requestUpgrade(port)).head).toMatch(/^http\/1.1 418 /);
+  await server.reload({ authorizeUpgrade: undefined } as object);
+  expect((await requestUpgrade(port)).head).toMatch(/^http\/1.1 101 /);
+});

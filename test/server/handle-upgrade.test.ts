@@ -322,7 +322,11 @@ test.each([
   ['an empty list of addresses', { listen: [] }, /or set it to false to listen nowhere/],
   ['a path without a slash', { listen: false, upgradePath: 'chat' }, /a path such as \/chat, not chat/],
   ['descriptors without addresses', { listen: false, descriptors: [3] }, /number of passed sockets/],
-  ['an authorization that is no function', { listen: false, authorizeUpgrade: true }, /is a function/],
+  [
+    'an authorization that is no function',
+    { listen: false, authorizeUpgrade: true },
+    /"authorizeUpgrade" takes a function/,
+  ],
 ])('%s is an error at the start', async (_, options, message) => {
   await expect(serve(options as never)).rejects.toThrow(message);
 });

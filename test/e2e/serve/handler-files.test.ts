@@ -175,3 +175,16 @@ test.each([
   expect(stderr).toContain(`the export "${name}" of ${file} cannot be used: ${reason}`);
   expect(status).toBe(2);
 });
+
+test('a handler file may export what decides about requests for a WebSocket', async () => {
+  const file = handlerFile(
+    "export const authorizeUpgrade = ({ url }) => url.searchParams.get('token') === 'x'; export default ({ text }) => text;",
+    'handler.mjs',
+  );
+  const server = await serve([file, '--listen', 'ws://127.0.0.1:0']);
+  const [, address = ''] = await server.saw(/listening on (ws:\/\/\S+)/);
+  expect((await yodel(['send', `${address}?token=x`, 'hello'])).stdout.toString()).toBe('hello\n');
+  const { stderr, status } = await yodel(['send', address, 'hello']);
+  expect(stderr).toContain('it answered with HTTP status 403');
+  expect(status).toBe(1);
+});

@@ -230,18 +230,19 @@ function written(kind: string, value: string): string {
 }
 
 test('no name can be taken for others, whatever it contains', () => {
-  const value = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.string({ unit: fc.constantFrom(...'a,": \\\'\n'.split('')) }),
-  );
+  const unit = fc.constantFrom(...'a,": \\\'\n\0é'.split(''), 'DNS:', '\u2028', '😀');
+  const value = fc.string({ unit, maxLength: 8 });
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.constantFrom('DNS', 'URI', 'email', 'othername', 'DirName'), value)), (names) => {
-      const text = names.map(([kind, one]) => written(kind, one)).join(', ');
-      const of = (wanted: string) => names.filter(([kind]) => kind === wanted).map(([, one]) => one);
-      const expected = { dns: of('DNS'), ip: [], uri: of('URI'), email: of('email') };
-      return JSON.stringify(alternativeNamesIn(text)) === JSON.stringify(expected);
-    }),
-    { numRuns: 500 },
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom('DNS', 'URI', 'email', 'othername', 'DirName'), value), { maxLength: 4 }),
+      (names) => {
+        const text = names.map(([kind, one]) => written(kind, one)).join(', ');
+        const of = (wanted: string) => names.filter(([kind]) => kind === wanted).map(([, one]) => one);
+        const expected = { dns: of('DNS'), ip: [], uri: of('URI'), email: of('email') };
+        return JSON.stringify(alternativeNamesIn(text)) === JSON.stringify(expected);
+      },
+    ),
+    { numRuns: 200 },
   );
 });
 

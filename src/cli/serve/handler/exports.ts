@@ -4,15 +4,20 @@ import { checkCorrelate } from '../../../requests/correlation.ts';
 import type { AnyServeOptions } from '../../../server/options.ts';
 import { UsageError } from '../../fail.ts';
 
-/** As `export const data = (session) => …`, `codec`, `correlate`. Undefined: the default of `serve()`. */
-export type HandlerExports = Pick<AnyServeOptions, 'data' | 'codec' | 'correlate'>;
+/** As `export const data = (session) => …`, `codec`, `correlate`, `authorizeUpgrade`. Undefined: the default of `serve()`. */
+export type HandlerExports = Pick<AnyServeOptions, 'data' | 'codec' | 'correlate' | 'authorizeUpgrade'>;
 
 /** The server's options for handlers without any of their own. */
-export const noExports: HandlerExports = { data: undefined, codec: undefined, correlate: undefined };
+export const noExports: HandlerExports = {
+  data: undefined,
+  codec: undefined,
+  correlate: undefined,
+  authorizeUpgrade: undefined,
+};
 
 /** Takes them from all that a file exports. @throws UsageError for one that cannot be used */
 export function handlerExportsOf(exported: Readonly<Record<string, unknown>>, file: string): HandlerExports {
-  const { data, codec, correlate } = exported;
+  const { data, codec, correlate, authorizeUpgrade } = exported;
   const check = (name: string, test: () => unknown) => {
     try {
       test();
@@ -24,5 +29,7 @@ export function handlerExportsOf(exported: Readonly<Record<string, unknown>>, fi
   check('correlate', () => checkCorrelate(correlate));
   if (data !== undefined && typeof data !== 'function')
     throw new UsageError(`the export "data" of ${file} cannot be used: it is not a function (session) => data`);
-  return { data, codec, correlate } as HandlerExports;
+  if (authorizeUpgrade !== undefined && typeof authorizeUpgrade !== 'function')
+    throw new UsageError(`the export "authorizeUpgrade" of ${file} cannot be used: it is not a function`);
+  return { data, codec, correlate, authorizeUpgrade } as HandlerExports;
 }
