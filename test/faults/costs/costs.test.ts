@@ -132,6 +132,7 @@ async function receiveFirst(client: Socket): Promise<void> {
 /** The beginning of a TLS handshake: a client hello of 16,000 bytes. */
 const hello = Buffer.concat([Buffer.of(0x16, 3, 1, 0x3e, 0x84, 1, 0, 0x3e, 0x80), Buffer.alloc(15_000, 3)]);
 const request = `GET / HTTP/1.1\r\nX: ${'x'.repeat(15_000)}`;
+const whole = `${request}\r\nHost: a\r\n${['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='].join('\r\n')}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
 const last = `${'x\n'.repeat(32_000)}last\n`;
 const shortLines = 'ab\n'.repeat(400_000);
 const requests = 'more\n'.repeat(20);
@@ -180,6 +181,13 @@ const attacks: Readonly<Record<string, readonly Attack[]>> = {
   ],
   'handshakes that wait for their end': [
     { what: 'WebSocket', server: 'webSocket', clients: 1200, isRaw: true, act: (client) => send(client, request) },
+    {
+      what: 'headers of WebSockets',
+      server: 'webSocket',
+      clients: 1200,
+      isRaw: true,
+      act: (client) => send(client, whole),
+    },
     // Not counted: a connection over TLS costs as much as long as it is open.
     { what: 'TLS', server: 'tls', clients: 1000, isRaw: true, fills: false, act: (client) => send(client, hello) },
   ],
