@@ -118,7 +118,6 @@ export function chat(options: ChatOptions = {}): HandlerObject {
 
   return {
     ...(authorize && { authorize }),
-    // A client speaks in the room that it has joined before.
     sequential: true,
     open: begin,
     message({ text }, session) {
@@ -137,8 +136,7 @@ export function chat(options: ChatOptions = {}): HandlerObject {
     },
     taken(session) {
       const { nick: before, told } = personOf(session);
-      const refused = nameGuest(session);
-      const { nick } = personOf(session);
+      const [refused, { nick }] = [nameGuest(session), personOf(session)];
       tell(session, told, `* ${before} is now ${nick}`);
       return [`* Somebody else was called ${before} at the same moment, and first: you are ${nick} now`, refused];
     },
