@@ -6,7 +6,7 @@ import { connect, raw, type ServeOptions, serve } from '../../src/index.ts';
 const page = readFileSync(new URL('../../docs/guide.md', import.meta.url), 'utf8');
 
 /** The error replies of the page's table, without their numbers. */
-const shown = [...page.matchAll(/^\|.*`(error: .*?)`/gm)].map(([, reply = '']) => shape(reply));
+const shown = [...page.matchAll(/^\|.*`(error: [^…].*?)`/gm)].map(([, reply = '']) => shape(reply));
 
 function shape(reply: string): string {
   return reply.replaceAll(/\b\d+( m?s)?\b/g, '#');
