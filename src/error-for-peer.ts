@@ -32,7 +32,6 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_NETWORK: unspecific,
   YODEL_TLS: unspecific,
   YODEL_WEBSOCKET_REFUSED: unspecific,
-  YODEL_NOT_KEPT: unspecific,
   YODEL_WEBSOCKET_CLOSED: unspecific,
   YODEL_PING_TIMEOUT: asItIs,
   YODEL_CONNECT_TIMEOUT: unspecific,

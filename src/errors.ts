@@ -29,7 +29,6 @@ export const errorCodes = {
   YODEL_TLS:
     'The peer does not speak TLS or violates it, or a certificate is missing, not trusted or not accepted by the peer.',
   YODEL_WEBSOCKET_REFUSED: 'The server does not speak WebSocket at that address.',
-  YODEL_NOT_KEPT: 'A header of the request for a WebSocket is a secret, and was kept only until `open` was done.',
   YODEL_WEBSOCKET_CLOSED: 'The peer closed a WebSocket with a code that reports a problem.',
   YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',

@@ -2,23 +2,12 @@
 
 import type { Reply } from '../codec/reply.ts';
 import { escapeProse, escapeText } from '../format/escape.ts';
-import { checkShapes } from '../option-shapes.ts';
-import type { HandlerCallbacks, HandlerObject } from '../session/handler.ts';
+import type { HandlerObject } from '../session/handler.ts';
 import type { RoomAction } from '../session/joining.ts';
 import type { Session } from '../session/public-session.ts';
+import { type ChatOptions, checkChatOptions } from './chat/options.ts';
 import { begins, isPerson, nameGuest, personOf, readNick, refusal, rename, roomOf } from './chat/person.ts';
 import { enter, leave, tell, who } from './chat/visits.ts';
-
-/** How a {@link chat} behaves. */
-export interface ChatOptions {
-  /**
-   * Whether a session may join a room, send to it, and receive its history. A person is a room, too: `@` and the nickname in small
-   * letters; `join` is asked of it for `/nick`, and `send` for `/msg`. Default: nothing is allowed.
-   */
-  readonly authorize?: HandlerCallbacks['authorize'] | undefined;
-  /** The room that everyone is in at the start, where `authorize` allows it. Default: `lobby`. */
-  readonly room?: string | undefined;
-}
 
 const help = [
   '/join ROOM      enter a room; what you write goes there from now on',
@@ -39,7 +28,7 @@ const longestText = 4096;
  * terminal of another.
  */
 export function chat(options: ChatOptions = {}): HandlerObject {
-  checkShapes(options, { authorize: 'function', room: 'text' }, 'chat()');
+  checkChatOptions(options);
   const { authorize, room: first = 'lobby' } = options;
   const may = async (room: string, action: RoomAction, session: Session) =>
     (await authorize?.(room, action, session)) === true;

@@ -284,7 +284,8 @@ export class MessageServer implements SessionServer {
     const timer = this.#clock.after(readMs, () => this.#stop.abort());
     await Promise.all(this.#listeners.map((listener) => listener.close(this.#stop.signal)));
     const { sessions } = this.#acceptor;
-    if (this.#telemetry.watched && this.#hasStarted) this.#telemetry.emit('draining', sessions.size);
+    const hasListened = this.#hasStarted || this.#listeners.length > 0;
+    if (this.#telemetry.watched && hasListened) this.#telemetry.emit('draining', sessions.size);
     this.#acceptor.drain(readMs);
     await this.#acceptor.emptied();
     timer.cancel();

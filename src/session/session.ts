@@ -81,7 +81,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#settings.rooms.opened(this);
     this.#data = this.#turns.runner.createData();
     this.#turns.runner.open();
-    if (!this.#turns.runner.isWaiting) this.#connection.opened?.();
     this.settle();
   }
 
@@ -290,7 +289,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
 
   /** @internal */
   handlerSettled(): void {
-    this.#connection.opened?.();
     this.#turns.handlerSettled();
   }
 

@@ -101,8 +101,6 @@ export interface Connection {
   acceptTls?(tls: ServerTls): Promise<void>;
   /** Begins to receive. Call it once. */
   start(receiver: Receiver): void;
-  /** The program has had the opportunity to read secrets in {@link upgrade}: they are forgotten. Absent: there are none. */
-  opened?(): void;
   /**
    * Sends bytes after all earlier ones. It always accepts all of them: check `unsent` before you write more. The bytes must
    * not change until `unsent` is 0, which it usually is when `write` returns. Does nothing once the connection is ended,

@@ -111,7 +111,7 @@ describe('an address that cannot be listened on', () => {
   it('is required: an empty list is refused', async () => {
     await expect(serve({ listen: [], transport: memoryTransport() })).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
-      message: 'the option "listen" is empty; leave it out for the default',
+      message: 'the option "listen" is empty; leave it out for the default, or set it to false to listen nowhere',
     });
   });
 });

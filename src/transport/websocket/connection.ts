@@ -55,7 +55,6 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #hasEndedEarly = false;
   #closedEarly: { readonly error: Error | undefined } | undefined;
   #isPaused = false;
-  #isOpened = false;
   #hasSentClose = false;
   /** The peer's close frame. Nothing is received after it. */
   #peersClose: CloseReason | undefined;
@@ -136,16 +135,6 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     this.#countRequest();
     queueMicrotask(this.#begin);
     this.#awaitPeer();
-  }
-
-  opened(): void {
-    const request = this.upgrade;
-    if (this.#isOpened || !request) return;
-    this.#isOpened = true;
-    if (!request.forgetSecrets()) return;
-    this.keeper?.freed(request);
-    this.#countRequest();
-    this.keeper?.recount?.();
   }
 
   #countRequest(): void {

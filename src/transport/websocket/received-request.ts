@@ -1,12 +1,8 @@
 /** The request that opened a WebSocket, in as little memory as possible: there may be one for each idle connection. */
-import { YodelError } from '../../errors.ts';
 import { asText } from '../requested-path.ts';
 import type { ReceivedUpgrade } from '../transport.ts';
 import type { HeaderField, HttpHead } from './http-head.ts';
 import type { RequestHeaders } from './request.ts';
-
-/** Headers whose values are forgotten. */
-const secrets: ReadonlySet<string> = new Set(['cookie', 'authorization', 'proxy-authorization']);
 
 /** Requests of up to this many bytes are not counted: browsers send 400 to 700 besides their cookies. */
 const usualSize = 1024;
@@ -14,8 +10,8 @@ const usualSize = 1024;
 /** See {@link ReceivedUpgrade}. Everything is read from one text when it is asked for. */
 export class ReceivedRequest implements ReceivedUpgrade, RequestHeaders {
   readonly #isSecure: boolean;
-  /** The target and the headers, a line for each. One without a colon is a header whose value is forgotten. */
-  #text: string;
+  /** The target and the headers, a line for each. */
+  readonly #text: string;
   protocol: string | undefined;
   data: unknown;
 
@@ -67,31 +63,19 @@ export class ReceivedRequest implements ReceivedUpgrade, RequestHeaders {
 
   getAll(name: string): string[] {
     const wanted = name.toLowerCase();
-    const isForgotten = secrets.has(wanted) && this.#headers.includes(wanted);
-    if (isForgotten) throw notKept(wanted);
     return [...this].filter(([known]) => known === wanted).map(([, value]) => value);
   }
 
   has(name: string): boolean {
     const wanted = name.toLowerCase();
-    return this.#headers.some((line) => line === wanted || line.startsWith(`${wanted}:`));
+    return this.#headers.some((line) => line.startsWith(`${wanted}:`));
   }
 
   *[Symbol.iterator](): IterableIterator<HeaderField> {
     for (const line of this.#headers) {
       const colon = line.indexOf(':');
-      if (colon !== -1) yield [line.slice(0, colon), line.slice(colon + 1)];
+      yield [line.slice(0, colon), line.slice(colon + 1)];
     }
-  }
-
-  /** Forgets the values of headers that are secrets. Returns whether there were any. */
-  forgetSecrets(): boolean {
-    const [target = '', ...lines] = this.#lines;
-    const kept = lines.map((line) => (secrets.has(nameIn(line)) ? nameIn(line) : line));
-    const text = [target, ...kept].join('\n');
-    if (text.length === this.#text.length) return false;
-    this.#text = text;
-    return true;
   }
 
   get #lines(): string[] {
@@ -103,10 +87,6 @@ export class ReceivedRequest implements ReceivedUpgrade, RequestHeaders {
   }
 }
 
-function nameIn(line: string): string {
-  return line.split(':', 1)[0] as string;
-}
-
 /** The value of a cookie without the quotes that it may have. */
 function decoded(value: string): string {
   const plain = /^".*"$/.test(value) ? value.slice(1, -1) : value;
@@ -116,9 +96,4 @@ function decoded(value: string): string {
     // It is not percent-encoded: only that makes the function fail.
     return plain;
   }
-}
-
-function notKept(name: string): YodelError {
-  const text = `the header ${name} is kept only until the handler's "open" is done; store what you need of it in session.data`;
-  return new YodelError('YODEL_NOT_KEPT', text);
 }

@@ -9,7 +9,7 @@ export interface UpgradeRequest {
    * server (the header `Host`), or `localhost` if that is not valid in a URL.
    */
   readonly url: URL;
-  /** The headers. After `open` without the values of `cookie` and `authorization`: see {@link RequestHeaders}. */
+  /** All headers, also cookies and credentials. They are kept as long as the session. */
   readonly headers: RequestHeaders;
   /** The origin of the web page that connects: `https://app.example.org`. Undefined: the client is no browser. */
   readonly origin: string | undefined;
@@ -17,32 +17,19 @@ export interface UpgradeRequest {
   readonly protocols: readonly string[];
   /** The subprotocol that was chosen. Undefined: none; or it is not decided yet, in `authorizeUpgrade`. */
   readonly protocol: string | undefined;
-  /**
-   * The value of a cookie, decoded where it is percent-encoded. Undefined: there is none. Of several with this name, the first.
-   *
-   * @throws YodelError `YODEL_NOT_KEPT` as {@link RequestHeaders.get}
-   */
+  /** The value of a cookie, decoded where it is percent-encoded. Undefined: there is none. Of several with this name, the first. */
   cookie(name: string): string | undefined;
 }
 
-/**
- * The headers of a request. Names may be in any case. Values are Latin-1.
- *
- * The values of `cookie`, `authorization` and `proxy-authorization` are secrets, and often long. They are kept until `open` of the
- * handler has returned, or its promise has settled: until then `authorizeUpgrade`, the option `data` and `open` can read them.
- */
+/** The headers of a request. Names may be in any case. Values are Latin-1. */
 export interface RequestHeaders extends Iterable<readonly [name: string, value: string]> {
-  /**
-   * The value of a header; if it was sent several times, all values, joined by `, ` (of cookies by `; `). Undefined: it was not sent.
-   *
-   * @throws YodelError `YODEL_NOT_KEPT` if the value is no longer kept
-   */
+  /** The value of a header; if it was sent several times, all values, joined by `, ` (of cookies by `; `). Undefined: it was not sent. */
   get(name: string): string | undefined;
-  /** The values of a header, one for each time it was sent. @throws YodelError as {@link get} */
+  /** The values of a header, one for each time it was sent. */
   getAll(name: string): string[];
   /** Whether a header was sent. */
   has(name: string): boolean;
-  /** The headers in the order in which they were sent, with names in lower case, without values that are no longer kept. */
+  /** The headers in the order in which they were sent, with names in lower case. */
   [Symbol.iterator](): IterableIterator<readonly [name: string, value: string]>;
 }
 

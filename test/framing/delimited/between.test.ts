@@ -44,7 +44,6 @@ describe('start and end', () => {
     [() => between('x', 'y', { escape: 'y' }), 'an escape byte other than the end'],
     [() => between('x', 'yz', { escape: 'z' }), 'an end that contains the escape byte only as its first byte'],
     [() => between('x', 'zz', { escape: 'z' }), 'an end that contains the escape byte only as its first byte'],
-    [() => between('x', 'y', { escpae: 'z' } as object), 'the options gap and escape, not "escpae"'],
   ])('are refused where they are ambiguous: case %#', (call, reason) => {
     expect(call).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_OPTION' }));
     expect(call).toThrow(`the framing "between" takes ${reason}`);
