@@ -6,10 +6,10 @@ const root = new URL('../../', import.meta.url).pathname;
 
 interface Versions {
   readonly file: string;
-  /** Lines of the version that was written for yodel 0.1.0. */
-  readonly before: number;
+  /** Lines of the version that was written for yodel 0.1.0, if there is one. */
+  readonly before?: number;
   /** In `test/applications/plain`. */
-  readonly plain: string;
+  readonly plain?: string;
   /** Each with another package than node:net: the name of the package and the file. */
   readonly others: Readonly<Record<string, string>>;
 }
@@ -17,6 +17,8 @@ interface Versions {
 const applications: Readonly<Record<string, Versions>> = {
   chat: { file: 'chat.ts', before: 99, plain: 'chat.ts', others: { ws: 'chat-ws.ts' } },
   'key-value store': { file: 'key-value.ts', before: 60, plain: 'key-value.ts', others: {} },
+  telemetry: { file: 'telemetry.ts', plain: 'telemetry.ts', others: {} },
+  game: { file: 'game.ts', others: {} },
 };
 
 /** The lines of a program that are neither blank nor comments. */
@@ -31,13 +33,13 @@ test('the page has the number of lines of every version', () => {
     const cells = [
       `[${name}](../examples/applications/${file})`,
       countLines(`examples/applications/${file}`),
-      before,
-      plainLines(plain),
+      before ?? '',
+      plain === undefined ? '' : plainLines(plain),
       Object.entries(others)
         .map(([tool, of]) => `${plainLines(of)} (${tool})`)
         .join(', '),
     ];
-    return `| ${cells.join(' | ')} |`.replace('|  |', '| |');
+    return `| ${cells.join(' | ')} |`.replaceAll(/(?<=\|) {2}(?=\|)/g, ' ');
   });
   const page = readFileSync(`${root}docs/applications.md`, 'utf8');
   expect([...page.matchAll(/^\| \[.*$/gm)].map(([row]) => row)).toEqual(rows);
