@@ -7,7 +7,9 @@ app.get('/', async () => 'the page');
 
 const chat = await serve({ listen: false, upgradePath: '/chat', handler: ({ text }) => text.toUpperCase() });
 app.server.on('upgrade', (request, socket, head) => {
-  if (!chat.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
+  if (chat.handleUpgrade(request, socket, head)) return;
+  socket.on('error', () => socket.destroy()); // without it, a client that breaks off ends the process
+  socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
 });
 // Fastify waits for all connections: the sessions end first.
 app.addHook('preClose', () => chat.close());

@@ -11,7 +11,9 @@ const web = await new Promise<ReturnType<typeof serveHttp>>((resolve) => {
   const started = serveHttp({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, () => resolve(started));
 });
 web.on('upgrade', (request, socket, head) => {
-  if (!chat.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
+  if (chat.handleUpgrade(request, socket, head)) return;
+  socket.on('error', () => socket.destroy()); // without it, a client that breaks off ends the process
+  socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
 });
 
 const { port } = web.address() as AddressInfo;

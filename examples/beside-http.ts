@@ -22,7 +22,9 @@ const chat = await serve({
 const web = createServer((_, response) => response.end('the page'));
 web.on('upgrade', (request, socket, head) => {
   // What is not for the chat, others may serve.
-  if (!chat.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
+  if (chat.handleUpgrade(request, socket, head)) return;
+  socket.on('error', () => socket.destroy()); // without it, a client that breaks off ends the process
+  socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
 });
 await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
 
