@@ -124,13 +124,16 @@ export class YodelError extends Error {
    * @param code one of yodel's, or one of the program's own
    * @param message for the log
    * @throws YodelError `YODEL_INVALID_OPTION` for a code that begins with `YODEL_` and is none of yodel's, and for one that is no
-   *   text of 1 to 100 characters, or contains control characters
+   *   text of 1 to 100 characters, or contains control characters; for a `reply` that is no text
    */
   constructor(code: ErrorCode | OwnErrorCode, message: string, options: YodelErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'YodelError';
     this.code = isOwnCode(code) ? checkedOwnCode(code) : code;
-    if (options.reply !== undefined) this.reply = options.reply;
+    const { reply } = options;
+    if (reply === undefined) return;
+    if (typeof reply !== 'string') throw new YodelError('YODEL_INVALID_OPTION', 'the "reply" of an error is text');
+    this.reply = reply;
   }
 }
 
@@ -146,7 +149,23 @@ export function isOwnCode(code: string): code is OwnErrorCode {
 
 /** Whether it is a YodelError, also one of another copy of this class, such as one in another bundle. */
 export function isYodelError(error: unknown): error is YodelError {
-  return error instanceof YodelError || (error instanceof Error && error.name === 'YodelError');
+  return error instanceof YodelError || (error instanceof Error && error.name === 'YodelError' && hasOwnTexts(error));
+}
+
+/** Whether it has what errors of this class have: in JavaScript, any error can have the name. */
+function hasOwnTexts(error: Error): boolean {
+  const { code, reply } = error as Partial<Record<'code' | 'reply', unknown>>;
+  return typeof code === 'string' && (reply === undefined || typeof reply === 'string');
+}
+
+/** The text of what a program threw, which may be anything. */
+export function textOfThrown(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.message}` : String(thrown);
+  } catch {
+    // An object that cannot be converted to text, or a getter that throws.
+    return 'something without a text was thrown';
+  }
 }
 
 function checkedOwnCode(code: OwnErrorCode): OwnErrorCode {

@@ -1,4 +1,4 @@
-import { YodelError } from '../errors.ts';
+import { textOfThrown, YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 
 /** The error of a message that a codec refuses, with the message. */
@@ -17,7 +17,7 @@ export class DecodeError extends YodelError {
 const longestHint = 300;
 
 function textOf(cause: unknown): string {
-  const hint = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : '';
+  const hint = cause instanceof Error || typeof cause === 'string' ? textOfThrown(cause) : '';
   // One line, so that every framing can carry it.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are to be replaced
   const line = hint.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();

@@ -1,5 +1,5 @@
 /** Applies codecs: a codec is a program's own, so what it throws and returns is checked here. */
-import { isYodelError, YodelError } from '../errors.ts';
+import { isYodelError, textOfThrown, YodelError } from '../errors.ts';
 import { batchMark, hasMark, messageMark } from '../framing/marks.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { AnyCodec } from './codec.ts';
@@ -33,7 +33,7 @@ export function encodeValue(codec: AnyCodec, value: unknown): string | Uint8Arra
   try {
     payload = codec.encode(value);
   } catch (thrown) {
-    throw unencodable(codec, thrown instanceof Error ? thrown.message : String(thrown), thrown);
+    throw unencodable(codec, textOfThrown(thrown), thrown);
   }
   if (typeof payload === 'string' || payload instanceof Uint8Array || hasMark(payload, messageMark))
     return payload as string | Uint8Array | Message;

@@ -1,5 +1,5 @@
 /** Replies are matched by ids in the messages. */
-import { YodelError } from '../errors.ts';
+import { textOfThrown, YodelError } from '../errors.ts';
 import { LinkedSet } from '../linked-set.ts';
 import type { CorrelateById, RequestId } from './correlation.ts';
 import type { Matching } from './matching.ts';
@@ -88,9 +88,13 @@ export class ById<In, Out> implements Matching<In, Out> {
     try {
       return this.#ids.requestId(value);
     } catch (cause) {
-      throw new YodelError('YODEL_INVALID_REQUEST_ID', `the request was not sent: requestId threw: ${textOf(cause)}`, {
-        cause,
-      });
+      throw new YodelError(
+        'YODEL_INVALID_REQUEST_ID',
+        `the request was not sent: requestId threw: ${textOfThrown(cause)}`,
+        {
+          cause,
+        },
+      );
     }
   }
 
@@ -98,7 +102,9 @@ export class ById<In, Out> implements Matching<In, Out> {
     try {
       return this.#ids.replyId(value);
     } catch (cause) {
-      throw new YodelError('YODEL_CORRELATION_FAILED', `replyId threw for a message: ${textOf(cause)}`, { cause });
+      throw new YodelError('YODEL_CORRELATION_FAILED', `replyId threw for a message: ${textOfThrown(cause)}`, {
+        cause,
+      });
     }
   }
 }
@@ -113,8 +119,4 @@ function invalidId(why: string): YodelError {
 
 function shown(id: RequestId): string {
   return typeof id === 'string' ? `"${id}"` : String(id);
-}
-
-function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

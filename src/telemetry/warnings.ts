@@ -1,5 +1,7 @@
 /** Warnings of the process about bugs in handlers and subscribers. A peer can cause any number of them. */
 
+import { textOfThrown } from '../errors.ts';
+
 /** Further warnings within a second are only counted. */
 const maxPerSecond = 10;
 
@@ -18,7 +20,7 @@ export class Warnings {
     this.#emitted++;
     if (!this.#isTimed) setTimeout(() => this.#endSecond(), 1000).unref();
     this.#isTimed = true;
-    process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
+    process.emitWarning(thrown instanceof Error ? thrown : textOfThrown(thrown));
   }
 
   #endSecond(): void {

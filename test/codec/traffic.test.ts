@@ -5,6 +5,7 @@ import type { Client } from '../../src/client/client.ts';
 import { connect } from '../../src/client/connect.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { json } from '../../src/codec/json.ts';
+import { encodeValue } from '../../src/codec/values.ts';
 import type { FramingText } from '../../src/framing/notation.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import { safeJson } from './values.ts';
@@ -75,3 +76,43 @@ function parsed(payload: Uint8Array): unknown {
     return undefined;
   }
 }
+
+/** What programs throw that has no text, or none that is text. */
+const oddities: [string, unknown][] = [
+  ['an object without a prototype', Object.create(null)],
+  ['an error whose message is a number', Object.assign(new Error('no'), { message: 42 })],
+  [
+    'an error whose message throws',
+    Object.defineProperty(new Error('no'), 'message', {
+      get() {
+        throw new Error('trap');
+      },
+    }),
+  ],
+  ['a symbol', Symbol('no')],
+  ['nothing', undefined],
+];
+
+describe.each(oddities)('a codec that throws %s', (_, thrown) => {
+  const fails = () => {
+    throw thrown;
+  };
+  const refusing: Codec = { name: 'odd', decode: fails, encode: String };
+
+  it('refuses a message', async () => {
+    const harness = await Harness.open({ codec: refusing } as unknown as HarnessOptions);
+    const peer = await harness.connect();
+    expect(await peer.says('a\n')).toMatch(/^error: invalid message.*\n$/);
+  });
+
+  it('refuses a value', () => {
+    expect(() => encodeValue({ ...refusing, encode: fails }, 1)).toThrow('the codec odd cannot encode the value: ');
+  });
+
+  it('rejects the request of a client', async () => {
+    const { address, transport, clock } = await Harness.open();
+    const client = await connect(address, { codec: refusing, transport, clock });
+    await expect(client.request('a')).rejects.toMatchObject({ code: 'YODEL_UNDECODABLE_MESSAGE' });
+    client.abort();
+  });
+});

@@ -1,4 +1,5 @@
 /** Why a value cannot be sent as JSON, and where in it. `JSON.stringify` does not say where, and makes `null` of some values. */
+import { textOfThrown } from '../../errors.ts';
 import { isObject, type Place, pathTo, walk } from './walk.ts';
 
 /**
@@ -22,7 +23,7 @@ export function reasonOf(value: unknown, thrown: unknown): string {
     if (typeof part === 'bigint') return refusal(describe(part), pathTo(key, place));
     return isObject(part) && isInside(part, place) ? `it contains itself at ${pathTo(key, place)}` : undefined;
   });
-  return found ?? String((thrown as Error | null)?.message ?? thrown);
+  return found ?? textOfThrown(thrown);
 }
 
 function isLost(part: unknown, isInArray: boolean): boolean {
