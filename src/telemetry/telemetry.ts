@@ -62,7 +62,7 @@ export interface FaultReport {
  */
 export type BusEvent = 'connected' | 'disconnected' | 'refused';
 
-/** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning, at most ten a second. */
+/** The events. Every method is optional. It is called synchronously and must be fast; if it throws, or returns a promise that rejects, the process emits a warning, at most ten a second. */
 export interface Subscriber {
   /** The server listens at an address. */
   listening?(address: Address): void;
@@ -273,7 +273,9 @@ export class Telemetry {
   emit<Name extends keyof Subscriber>(name: Name, ...details: Parameters<NonNullable<Subscriber[Name]>>): void {
     for (const subscriber of this.#subscribers) {
       try {
-        (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
+        const returned = (subscriber[name] as ((...all: unknown[]) => unknown) | undefined)?.(...details);
+        // A method may be async. It is not awaited.
+        if (returned instanceof Promise) returned.catch((thrown: unknown) => this.#warnings.emit(thrown));
       } catch (thrown) {
         // A failing subscriber must not disturb the server or other subscribers, but its bug must be visible.
         this.#warnings.emit(thrown);

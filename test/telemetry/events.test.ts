@@ -314,6 +314,15 @@ describe('several subscribers', () => {
     emit.mockRestore();
   });
 
+  it('may have async methods, which are not awaited; one that rejects is a warning', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const harness = await Harness.open({ telemetry: { received: async () => Promise.reject(new Error('a bug')) } });
+    const peer = await harness.connect();
+    expect(await peer.says('a\n')).toBe('a\n');
+    expect(emit).toHaveBeenCalledWith(new Error('a bug'));
+    emit.mockRestore();
+  });
+
   it('can come and go while the server runs, and see what has begun before', async () => {
     const events: string[] = [];
     const harness = await Harness.open();
