@@ -167,6 +167,8 @@ export class MessageServer implements SessionServer {
       await this.#rooms.start();
       const handler = resolveHandler(this.#options.handler ?? echo);
       await this.#handlers.start(handler);
+      if (this.#isClosing)
+        throw new YodelError('YODEL_SHUTTING_DOWN', 'the server was closed while its handler started');
       this.#acceptor.started = this.#handlers.use(handler);
       for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
-import { serve } from '../../src/server/server.ts';
+import { type Server, serve } from '../../src/server/server.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { parse } from '../../src/transcript/library.ts';
@@ -63,6 +63,16 @@ describe('start', () => {
     await expect(serve({ transport: memory, handler: { start, stop } })).rejects.toThrow(/^no database$/);
     expect(listen).not.toHaveBeenCalled();
     expect(stop).not.toHaveBeenCalled();
+  });
+
+  it('during which the server is closed is followed by stop, and nothing listens', async () => {
+    const transport = memoryTransport();
+    const calls: string[] = [];
+    const handler = noting(calls, 'a', { start: (server) => void (server as unknown as Server).close() });
+    await expect(serve({ transport, handler })).rejects.toMatchObject({ code: 'YODEL_SHUTTING_DOWN' });
+    expect(calls).toEqual(['a stop']);
+    const other = await serve({ transport });
+    await other.close();
   });
 
   it('is followed by stop when the server cannot listen', async () => {
