@@ -5,7 +5,7 @@ import { isYodelError, YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import { type ClientLimits, clientOptions } from '../options.ts';
-import type { RequestOptions } from '../requests/request-options.ts';
+import { checkRequestOptions, type RequestOptions } from '../requests/request-options.ts';
 import { type RequestLink, Requests } from '../requests/requests.ts';
 import type { ClientCounters } from './client.ts';
 import type { MessageClientSettings } from './client-settings.ts';
@@ -133,14 +133,14 @@ export class Exchange implements RequestLink<Sent> {
   }
 
   /** See `Client.request`. */
-  request(message: Sent, { timeoutMs, signal }: RequestOptions): Promise<unknown> {
-    if (timeoutMs !== undefined) {
-      try {
-        checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+  request(message: Sent, options: RequestOptions): Promise<unknown> {
+    try {
+      checkRequestOptions(options);
+      if (options.timeoutMs !== undefined) checkOption('timeoutMs', clientOptions.requestTimeout, options.timeoutMs);
+    } catch (error) {
+      return Promise.reject(error);
     }
+    const { timeoutMs, signal } = options;
     const reply = this.#requests.request(message, timeoutMs ?? this.#limits.requestTimeout, signal);
     this.regulate();
     return reply;

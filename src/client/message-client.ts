@@ -18,7 +18,7 @@ import type { AnyCodec } from '../codec/codec.ts';
 import { isYodelError, YodelError } from '../errors.ts';
 import { checkOption } from '../option-values.ts';
 import { clientOptions } from '../options.ts';
-import type { RequestOptions } from '../requests/request-options.ts';
+import { noOptions, type RequestOptions } from '../requests/request-options.ts';
 import type { Handshake } from '../transport/transport.ts';
 import type { Client, ClientCounters, ClientState, SendAllOptions } from './client.ts';
 import type { MessageClientSettings } from './client-settings.ts';
@@ -133,7 +133,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.#link?.drained() ?? Promise.resolve();
   }
 
-  request(message: Sent, options: RequestOptions = {}): Promise<unknown> {
+  request(message: Sent, options: RequestOptions = noOptions): Promise<unknown> {
     if (this.#state !== 'open') return Promise.reject(this.cannotSend());
     const reply = this.#exchange.request(message, options);
     return this.#link?.endsBothSides ? this.#untilEnd(reply) : reply;
@@ -285,7 +285,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
       handshake: this.handshake,
       isReconnect: exchange.isReconnect,
       send: (message) => exchange.send(message),
-      request: (message, options = {}) => exchange.request(message, options),
+      request: (message, options = noOptions) => exchange.request(message, options),
       receive: async () => (await exchange.inbox.nextHeld()).value,
     };
   }

@@ -18,7 +18,7 @@ import { handlerFailure } from './calls/failures.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
-import { isRequestEnd } from './requests/request-end.ts';
+import { isInputFault, isRequestEnd } from './requests/request-end.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -215,10 +215,13 @@ export class Lifecycle {
 
   /**
    * The handler threw, or its reply cannot be sent. With an error of its own it has decided to end the session; other errors, also
-   * those of yodel that it let through, are failures; but not that a request to the peer has no reply because the session ends.
+   * those of yodel that it let through, are failures; but not that a request to the peer has no reply because the session ends, or
+   * because what the peer sent is invalid.
    */
   handlerFailed(thrown: unknown): void {
-    if (isRequestEnd(thrown)) return this.close(undefined);
+    if (this.#error !== undefined && thrown === this.#error) return;
+    if (isInputFault(this.#session, thrown)) return this.fail(thrown);
+    if (isRequestEnd(this.#session, thrown)) return this.close(undefined);
     if (isOwnError(thrown) && !this.isOver) return this.fail(thrown);
     const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this.#session, error);

@@ -13,7 +13,7 @@ import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import { sessionOptions } from '../options.ts';
-import type { RequestOptions } from '../requests/request-options.ts';
+import { checkRequestOptions, type RequestOptions } from '../requests/request-options.ts';
 import { Requests } from '../requests/requests.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Fault } from './fault.ts';
@@ -21,7 +21,7 @@ import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
 import { MessageList } from './requests/message-list.ts';
 import { hasMessages } from './requests/read-ahead.ts';
-import { requestEnd } from './requests/request-end.ts';
+import { inputFault, requestEnd } from './requests/request-end.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver } from './time-slice.ts';
@@ -85,7 +85,9 @@ export class PeerRequests {
   }
 
   /** See `Session.request`. */
-  async request(value: unknown, { timeoutMs, signal }: RequestOptions): Promise<unknown> {
+  async request(value: unknown, options: RequestOptions): Promise<unknown> {
+    checkRequestOptions(options);
+    const { timeoutMs, signal } = options;
     const { clock, limits } = this.#settings;
     const limit = timeoutMs ?? limits.requestTimeout;
     checkOption('timeoutMs', sessionOptions.requestTimeout, limit);
@@ -161,7 +163,7 @@ export class PeerRequests {
   #takeFault(fault: Fault): void {
     const { ahead } = this.#inbound;
     const { error, effect, messages } = fault;
-    if (effect !== 'discard') return this.end(error);
+    if (effect !== 'discard') return this.end(inputFault(this.#session, error));
     const { telemetry } = this.#settings;
     ahead.shift();
     const taken = Math.min(messages, this.#requests.unanswered);
@@ -181,7 +183,7 @@ export class PeerRequests {
       if (!admitted) return;
       if (!hasMessages(admitted)) {
         ahead.push(admitted);
-        if (admitted.effect !== 'discard') this.end(admitted.error);
+        if (admitted.effect !== 'discard') this.end(inputFault(this.#session, admitted.error));
       } else if (admitted instanceof MessageList) ahead.push(admitted);
       else if (this.#settings.handler.batch) this.#lookInto(admitted);
       else if (!this.#lookThrough(admitted)) return this.#session.turnSoon();

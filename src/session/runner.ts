@@ -337,7 +337,7 @@ export class Runner {
       } catch (thrown) {
         if (this.#closed) {
           this.#endHandling();
-          return isAbort(thrown, this.#closed.error) ? undefined : this.#failedLate(thrown);
+          return isAbort(this.#session, thrown, this.#closed.error) ? undefined : this.#failedLate(thrown);
         }
         this.#session.handlerFailed(thrown);
       }

@@ -20,7 +20,7 @@ import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { LinkedMember } from '../linked-set.ts';
-import type { RequestOptions } from '../requests/request-options.ts';
+import { noOptions, type RequestOptions } from '../requests/request-options.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
 import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
@@ -174,7 +174,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return error ?? !this.#outbox.isBehind;
   }
 
-  request(message: string | Uint8Array | Message, options: RequestOptions = {}): Promise<Message> {
+  request(message: string | Uint8Array | Message, options: RequestOptions = noOptions): Promise<Message> {
     if (this.ended) return Promise.reject(requestEnd(this, this.#lifecycle.error));
     return this.#turns.request(message, options) as Promise<Message>;
   }

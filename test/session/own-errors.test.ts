@@ -169,3 +169,44 @@ it('a client of yodel receives the reply as a message', async () => {
   await client.close();
   await server.close();
 });
+
+it('one error may end many sessions, also those that have asked their clients', async () => {
+  const always = denied();
+  const closed: unknown[] = [];
+  const harness = await Harness.open({
+    telemetry: { closed: (_, error) => closed.push(error) },
+    handler({ text }, session) {
+      if (text === 'ask') session.request('who?').catch(() => undefined);
+      throw always;
+    },
+  });
+  for (const text of ['ask\n', 'hello\n', 'ask\n']) {
+    const peer = await harness.connect();
+    expect(await peer.says(text)).toMatch(/error: you may not write here\n$/);
+    await peer.ends();
+  }
+  expect(closed).toEqual([always, always, always]);
+});
+
+it.each([42, null, { text: 'no' }, ['no'], Symbol('no')])('the reply of an error is text, not %o', (reply) => {
+  expect(() => new YodelError('APP_DENIED', 'denied', { reply: reply as never })).toThrow(
+    'the "reply" of an error is text',
+  );
+});
+
+it.each([{}, { code: 5 }, { code: 'APP_DENIED', reply: 5 }])(
+  'an error that is called YodelError, and is none, is a failure of the handler: %o',
+  async (properties) => {
+    const thrown = Object.assign(new Error('denied'), { name: 'YodelError', ...properties });
+    const failures: unknown[] = [];
+    const harness = await Harness.open({
+      telemetry: { handlerFailed: (_, { cause }) => failures.push(cause) },
+      handler: () => {
+        throw thrown;
+      },
+    });
+    const peer = await harness.connect();
+    expect(await peer.says('hello\n')).toBe('error: the handler failed on the server\n');
+    expect(failures).toEqual([thrown]);
+  },
+);

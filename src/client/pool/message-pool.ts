@@ -4,7 +4,7 @@ import type { AnyCodec } from '../../codec/codec.ts';
 import { isYodelError, YodelError } from '../../errors.ts';
 import { checkOption } from '../../option-values.ts';
 import { clientOptions, type PoolLimits } from '../../options.ts';
-import type { RequestOptions } from '../../requests/request-options.ts';
+import { checkRequestOptions, noOptions, type RequestOptions } from '../../requests/request-options.ts';
 import type { ClientCounters } from '../client.ts';
 import type { MessageClientSettings } from '../client-settings.ts';
 import type { OpenLink } from '../link.ts';
@@ -96,7 +96,8 @@ export class MessagePool implements Pool<AnyCodec> {
     await this.#readiness.wait(String(this.address), options);
   }
 
-  async request(message: unknown, options: RequestOptions = {}): Promise<unknown> {
+  async request(message: unknown, options: RequestOptions = noOptions): Promise<unknown> {
+    checkRequestOptions(options);
     const { limits, clock } = this.#settings.client;
     const { timeoutMs = limits.requestTimeout, signal } = options;
     checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);

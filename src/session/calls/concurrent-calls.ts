@@ -228,7 +228,8 @@ export class ConcurrentCalls {
   #settledLate(call: Call, outcome: Outcome, reason: YodelError | undefined): void {
     this.#remove(call);
     if (!('thrown' in outcome)) return this.#emitHandled(call);
-    if (!isAbort(outcome.thrown, reason)) reportLate(outcome.thrown, this.#session, this.#settings.telemetry);
+    if (!isAbort(this.#session, outcome.thrown, reason))
+      reportLate(outcome.thrown, this.#session, this.#settings.telemetry);
   }
 
   #finished(call: Call, outcome: Outcome): void {

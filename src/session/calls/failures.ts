@@ -19,6 +19,7 @@ export function reportLate(thrown: unknown, session: SessionView, telemetry: Tel
  * Whether a handler that was waiting when its session closed has failed only because `signal` aborted what it waited for, or because
  * its request to the peer was rejected.
  */
-export function isAbort(thrown: unknown, reason: YodelError | undefined): boolean {
-  return thrown instanceof Error && (thrown === reason || thrown.name === 'AbortError' || isRequestEnd(thrown));
+export function isAbort(session: SessionView, thrown: unknown, reason: YodelError | undefined): boolean {
+  if (!(thrown instanceof Error)) return false;
+  return thrown === reason || thrown.name === 'AbortError' || isRequestEnd(session, thrown);
 }

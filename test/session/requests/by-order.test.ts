@@ -202,6 +202,35 @@ describe('a request that gets no reply', () => {
     expect(peer.ended).toBe(true);
   });
 
+  it.each([1, 4])(
+    'because a message is invalid, ends the session with that error, concurrency %s',
+    async (concurrency) => {
+      const { peer, closed, failures } = await watched({
+        maxMessageLength: 5,
+        concurrency,
+        handler: async (_, session) => session.request('why?'),
+      });
+      await peer.says('a\n');
+      await peer.says('too long\n');
+      expect(peer.text).toMatch(/^why\?\nerror: .* is longer than .*\n$/);
+      await peer.ends();
+      expect(closed).toMatchObject([{ code: 'YODEL_MESSAGE_TOO_LONG' }]);
+      expect(failures).toEqual([]);
+    },
+  );
+
+  it('refuses options that it does not have', async () => {
+    const { session } = await serveOneClient();
+    const refused = async (options: object, text: string) =>
+      expect(session.request('a', options)).rejects.toMatchObject({
+        code: 'YODEL_INVALID_OPTION',
+        message: expect.stringContaining(text),
+      });
+    await refused({ timeout: 5 }, 'request() has no option "timeout". Did you mean "timeoutMs"?');
+    await refused({ signal: {} }, 'the option "signal" takes an AbortSignal');
+    await refused(null as never, 'request() takes an object of options, not null');
+  });
+
   it('counts as pending', async () => {
     const { session, harness, peer } = await serveOneClient();
     const before = harness.server.pendingBytes;
@@ -249,6 +278,19 @@ describe('a session that ends with requests', () => {
       expect(peer.text).toBe('name?\n');
       expect(harness.server.sessions.size).toBe(0);
     }
+  });
+
+  it('is no reason for the session of another one that asked it', async () => {
+    const { harness, session, peer, failures } = await watched({
+      handler: async (_, { server }) => (await [...server.sessions][0]?.request('who?'))?.text,
+    });
+    const other = await harness.connect();
+    await other.says('ask the first one\n');
+    expect(peer.text).toBe('who?\n');
+    session.close();
+    await settled();
+    expect(other.text).toBe('error: the handler failed on the server\n');
+    expect(failures).toMatchObject([{ code: 'YODEL_CONNECTION_CLOSED' }]);
   });
 
   it('calls end() although its open had no reply', async () => {
