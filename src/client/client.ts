@@ -63,7 +63,7 @@ export interface Client<C extends MaybeCodec = undefined>
    * a connection was lost are lost. Resolves with the number of messages when the operating system has taken them.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, and as {@link ready}; what the iteration throws. Nothing more is sent then, and the
-   *   iteration is ended
+   *   iteration is ended. It rejects at once when the client is closed, also while it waits for the iteration
    */
   sendAll(messages: Iterable<Sendable<C>> | AsyncIterable<Sendable<C>>, options?: SendAllOptions): Promise<number>;
   /**
@@ -109,7 +109,7 @@ export interface Client<C extends MaybeCodec = undefined>
 
 /** Options of {@link Client.sendAll}. */
 export interface SendAllOptions {
-  /** Stops it, with the signal's reason. */
+  /** Stops it at once, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

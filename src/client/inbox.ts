@@ -9,7 +9,14 @@ interface Received<Value> {
   readonly cost: number;
 }
 
+/** Who takes messages. */
+export interface Taker {
+  /** It takes no more: what it waits for is for others. */
+  readonly isGone: boolean;
+}
+
 interface Waiter<Value> {
+  readonly taker?: Taker | undefined;
   readonly resolve: (result: IteratorResult<Value, undefined>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -60,15 +67,16 @@ export class Inbox<Value> {
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;
-    for (const waiter of this.#waiters.takeAll()) this.#settleEnd(waiter);
+    for (const waiter of this.#waiters.takeAll()) if (!waiter.taker?.isGone) this.#settleEnd(waiter);
   }
 
-  next(): Promise<IteratorResult<Value, undefined>> {
+  /** The next message. @param taker who may leave while it waits; the promise is never settled then */
+  next(taker?: Taker): Promise<IteratorResult<Value, undefined>> {
     const message = this.#messages.shift();
     if (message) return this.#taken(message);
     return new Promise((resolve, reject) => {
       if (this.#isOver) this.#settleEnd({ resolve, reject });
-      else this.#waiters.push({ resolve, reject });
+      else this.#waiters.push({ taker, resolve, reject });
     });
   }
 
@@ -98,10 +106,16 @@ export class Inbox<Value> {
   }
 
   #put(message: Received<Value>): void {
-    const waiter = this.#isHolding ? this.#heldWaiters.shift() : this.#waiters.shift();
+    const waiter = this.#isHolding ? this.#heldWaiters.shift() : this.#waiting();
     if (waiter) return settle(message, waiter);
     (this.#isHolding ? this.#held : this.#messages).push(message);
     this.#bytes += message.cost;
+  }
+
+  #waiting(): Waiter<Value> | undefined {
+    let waiter = this.#waiters.shift();
+    while (waiter?.taker?.isGone) waiter = this.#waiters.shift();
+    return waiter;
   }
 
   #taken({ value, error, cost }: Received<Value>): Promise<IteratorResult<Value, undefined>> {

@@ -24,6 +24,7 @@ import type { Client, ClientCounters, ClientState, SendAllOptions } from './clie
 import type { MessageClientSettings } from './client-settings.ts';
 import { type ConnectingClient, Connector } from './connector.ts';
 import { Exchange, type ExchangingClient, type Sent } from './exchange.ts';
+import type { Taker } from './inbox.ts';
 import type { Link, LinkReceiver, OpenedLink, OpenLink, ReceivedMessages } from './link.ts';
 import type { PreparedLink } from './preparation.ts';
 import { Readiness, type ReadyOptions } from './readiness.ts';
@@ -185,6 +186,16 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
     return { next: () => this.#exchange.inbox.next() };
+  }
+
+  /** @internal */
+  take(taker: Taker): Promise<IteratorResult<unknown, undefined>> {
+    return this.#exchange.inbox.next(taker);
+  }
+
+  /** @internal */
+  whenClosed(listener: (error: unknown) => void): () => void {
+    return this.#readiness.whenClosed(listener);
   }
 
   /** @internal Requests that count for `maxRequestsInFlight`. */

@@ -19,6 +19,7 @@ export interface ReadyOptions {
 export class Readiness {
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
+  readonly #whenClosed = new Set<(error: unknown) => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,6 +47,12 @@ export class Readiness {
     return promise;
   }
 
+  /** Calls back once it never can send again. Returns a function that takes that back. */
+  whenClosed(listener: (error: unknown) => void): () => void {
+    this.#whenClosed.add(listener);
+    return () => void this.#whenClosed.delete(listener);
+  }
+
   /** The client can send. */
   opened(): void {
     for (const waiter of [...this.#waiters]) waiter.resolve();
@@ -54,5 +61,6 @@ export class Readiness {
   /** It never will again. */
   closed(error: unknown): void {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
+    for (const listener of [...this.#whenClosed]) listener(error);
   }
 }

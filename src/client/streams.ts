@@ -1,5 +1,6 @@
 /** Ways to send and receive many messages: from an iteration, and as web streams. All of them wait for the server. */
 import { YodelError } from '../errors.ts';
+import type { Taker } from './inbox.ts';
 import type { ReadyOptions } from './readiness.ts';
 
 /** What they need of a client. */
@@ -7,6 +8,8 @@ interface Sender<Value> {
   ready(options?: ReadyOptions): Promise<void>;
   send(message: Value): boolean | YodelError;
   drained(): Promise<void>;
+  /** Calls back when it is closed. Returns a function that takes that back. */
+  whenClosed(listener: (error: unknown) => void): () => void;
 }
 
 /** See `Client.sendAll`. */
@@ -15,19 +18,79 @@ export async function sendAll<Value>(
   messages: Iterable<Value> | AsyncIterable<Value>,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  let count = 0;
   signal?.throwIfAborted();
-  for await (const message of messages) {
-    signal?.throwIfAborted();
-    await sendWhenReady(client, message, signal);
-    count++;
+  let count = 0;
+  const stop = new Stop();
+  const abort = () => stop.fail(signal?.reason);
+  const forget = client.whenClosed((error) => stop.fail(error));
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    // An iteration that is not asynchronous cannot be waited for.
+    for await (const message of isAsync(messages) ? until(stop, messages) : messages) {
+      signal?.throwIfAborted();
+      await sendWhenReady(client, message, signal);
+      count++;
+    }
+  } finally {
+    forget();
+    signal?.removeEventListener('abort', abort);
   }
   await abortable(client.drained(), signal);
   return count;
 }
 
+function isAsync<Value>(messages: Iterable<Value> | AsyncIterable<Value>): messages is AsyncIterable<Value> {
+  return (messages as Partial<AsyncIterable<Value>>)[Symbol.asyncIterator] !== undefined;
+}
+
+/** Why a wait for a message that may never come is over. */
+class Stop {
+  #reject: ((error: unknown) => void) | undefined;
+  #hasFailed = false;
+  #error: unknown;
+
+  fail(error: unknown): void {
+    this.#hasFailed = true;
+    this.#error ??= error;
+    this.#reject?.(error);
+  }
+
+  /** Settles as the promise does, or rejects before. */
+  wait<Value>(promise: PromiseLike<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#hasFailed) reject(this.#error);
+      promise.then(resolve, reject);
+    });
+  }
+}
+
+/** What an iteration yields, until it is over or stopped. Nobody waits for an iteration that is stopped: it may never answer. */
+async function* until<Value>(stop: Stop, messages: AsyncIterable<Value>): AsyncGenerator<Value, void> {
+  const iterator = messages[Symbol.asyncIterator]();
+  let isOver = false;
+  try {
+    for (;;) {
+      const next = Promise.resolve(iterator.next());
+      const { done, value } = await stop.wait(
+        next.catch((error) => {
+          isOver = true;
+          throw error;
+        }),
+      );
+      isOver = done === true;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    if (!isOver) void Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}
+
 /** A client, for its streams. */
-interface StreamingClient<In, Out> extends Sender<Out>, AsyncIterable<In, undefined> {
+interface StreamingClient<In, Out> extends Sender<Out> {
+  /** The next message. */
+  take(taker: Taker): Promise<IteratorResult<In, undefined>>;
   end(): void;
   abort(): void;
 }
@@ -43,13 +106,15 @@ export class Streams<In, Out> {
   }
 
   get readable(): ReadableStream<In> {
-    this.#readable ??= readableOf(this.#client[Symbol.asyncIterator]());
+    this.#readable ??= readableOf(this.#client);
     return this.#readable;
   }
 
   get writable(): WritableStream<Out> {
     const client = this.#client;
     this.#writable ??= new WritableStream<Out>({
+      // Who pipes into it need not wait for the next message to learn that there is no client any more.
+      start: (controller) => void client.whenClosed((error) => controller.error(error)),
       write: (message) => sendWhenReady(client, message, undefined),
       close: () => client.end(),
       abort: () => client.abort(),
@@ -58,13 +123,17 @@ export class Streams<In, Out> {
   }
 }
 
-function readableOf<Value>(messages: AsyncIterator<Value, undefined>): ReadableStream<Value> {
+function readableOf<Value>(client: StreamingClient<Value, never>): ReadableStream<Value> {
+  const taker = { isGone: false };
   return new ReadableStream<Value>(
     {
       async pull(controller) {
-        const { done, value } = await messages.next();
+        const { done, value } = await client.take(taker);
         if (done) controller.close();
         else controller.enqueue(value);
+      },
+      cancel() {
+        taker.isGone = true;
       },
     },
     // Nothing is taken from the client before it is asked for.

@@ -49,6 +49,30 @@ describe('readable', () => {
   });
 });
 
+it('a message that a cancelled stream waited for goes to the iteration', async () => {
+  const { client, peer } = await meet();
+  const reader = client.readable.getReader();
+  const read = fateOf(reader.read());
+  await settled();
+  await reader.cancel();
+  const messages = client[Symbol.asyncIterator]();
+  await peer.says('one\ntwo\n');
+  expect(read.value).toMatchObject({ done: true });
+  expect(String((await messages.next()).value)).toBe('one');
+  expect(String((await messages.next()).value)).toBe('two');
+});
+
+it('the error of a lost connection is for the iteration if the stream was cancelled', async () => {
+  const { client, peer } = await meet();
+  const reader = client.readable.getReader();
+  void reader.read();
+  await settled();
+  await reader.cancel();
+  const message = fateOf(client[Symbol.asyncIterator]().next());
+  await peer.aborts();
+  expect(message.error).toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+});
+
 describe('writable', () => {
   it('sends each chunk as a message, and ends this side when it is closed', async () => {
     const { client, peer } = await meet();
@@ -95,6 +119,21 @@ describe('writable', () => {
     const writer = client.writable.getWriter();
     writer.closed.catch(() => {});
     await expect(writer.write('two\nlines')).rejects.toMatchObject({ code: 'YODEL_UNENCODABLE_MESSAGE' });
+  });
+
+  it('ends what is piped into it when the client is closed, also while that has nothing to say', async () => {
+    const { client, peer } = await meet();
+    let isCancelled = false;
+    const silent = new ReadableStream({
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    const piping = fateOf(silent.pipeTo(client.writable));
+    await settled();
+    await peer.aborts();
+    expect(piping.error).toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+    expect(isCancelled).toBe(true);
   });
 
   it('aborts the client when it is aborted', async () => {
@@ -159,5 +198,51 @@ describe('sendAll', () => {
     }
     await expect(client.sendAll(messages())).rejects.toMatchObject({ code });
     expect(isEnded).toBe(true);
+  });
+
+  /** An iteration that never yields anything, and whether it was ended. */
+  function silence() {
+    const state = { isEnded: false };
+    const messages: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise(() => {}),
+        return() {
+          state.isEnded = true;
+          return new Promise(() => {});
+        },
+      }),
+    };
+    return { state, messages };
+  }
+
+  it('is stopped by its signal while the iteration has nothing to say', async () => {
+    const { client } = await meet();
+    const { state, messages } = silence();
+    const aborter = new AbortController();
+    const sending = fateOf(client.sendAll(messages, { signal: aborter.signal }));
+    await settled();
+    aborter.abort(new Error('enough'));
+    await settled();
+    expect([sending.error, state.isEnded, client.state]).toEqual([aborter.signal.reason, true, 'open']);
+  });
+
+  it('is stopped by the end of the client while the iteration has nothing to say', async () => {
+    const { client, peer } = await meet();
+    const { state, messages } = silence();
+    const sending = fateOf(client.sendAll(messages));
+    await settled();
+    await peer.aborts();
+    await settled();
+    expect([sending.error, state.isEnded]).toMatchObject([{ code: 'YODEL_CONNECTION_RESET' }, true]);
+  });
+
+  it('throws what an asynchronous iteration throws', async () => {
+    const { client, peer } = await meet();
+    async function* broken() {
+      yield 'one';
+      throw new RangeError('no more');
+    }
+    await expect(client.sendAll(broken())).rejects.toThrow('no more');
+    expect(peer.lines).toEqual(['one']);
   });
 });

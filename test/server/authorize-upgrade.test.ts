@@ -136,6 +136,24 @@ const failures: readonly [what: string, authorize: () => unknown, reported: RegE
   ['returns a header of the handshake', () => ({ headers: { Upgrade: 'h2c' } }), /returned the header "Upgrade"/],
   ['returns a header that is no Latin-1', () => ({ headers: { 'X-A': '€' } }), /returned the header "X-A"/],
   [
+    'misspells the status of a refusal',
+    () => ({ stauts: 401 }),
+    /^authorizeUpgrade returned the unknown property "stauts". Did you mean "status"\?$/,
+  ],
+  ['returns a list', async () => [], /^authorizeUpgrade returned : it must return/],
+  ['returns headers whose fields are not its own', () => ({ headers: new Headers({ a: 'b' }) }), /no plain object$/],
+  ['returns a header without a value', () => ({ headers: { 'X-A': undefined } }), /returned the header "X-A"/],
+  ['returns a reason that is no text', async () => ({ status: 401, reason: {} }), /a reason that is no string$/],
+  [
+    'returns an object that throws',
+    async () => ({
+      get status() {
+        throw new Error('no status');
+      },
+    }),
+    /^authorizeUpgrade failed: no status$/,
+  ],
+  [
     'chooses a protocol that is not offered',
     () => ({ protocol: 'x' }),
     /chose the subprotocol "x", which the client does/,

@@ -40,6 +40,7 @@ export class MessagePool implements Pool<AnyCodec> {
   readonly #closed = Promise.withResolvers<void>();
   #whenIdle: (() => void) | undefined;
   #isClosing = false;
+  #isOver = false;
   #inFlight = 0;
   #connections = 0;
   #messagesDropped = 0;
@@ -163,6 +164,8 @@ export class MessagePool implements Pool<AnyCodec> {
   }
 
   async #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Member> {
+    if (this.#isOver) throw this.#closedError();
+    signal?.throwIfAborted();
     this.#grow();
     const member = await this.#waiting.wait(String(this.address), timeoutMs, signal);
     member.reserved--;
@@ -253,6 +256,7 @@ export class MessagePool implements Pool<AnyCodec> {
   }
 
   #finish(): void {
+    this.#isOver = true;
     this.#waiting.fail(this.#closedError());
     this.#readiness.closed(this.#closedError());
     this.#closed.resolve();

@@ -47,7 +47,7 @@ export interface UpgradeAnswer<Data = unknown> {
   readonly status?: number | undefined;
   /** Why it is refused: for the client, as the text of the response, and for the log. Default: `not authorized`. */
   readonly reason?: string | undefined;
-  /** Headers of the response, such as `Set-Cookie` or `WWW-Authenticate`. Several values: one header for each. */
+  /** Headers of the response, such as `Set-Cookie` or `WWW-Authenticate`: a plain object. Several values: one header for each. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** The subprotocol, one of those that the client offers. Default: the first one that it offers. */
   readonly protocol?: string | undefined;

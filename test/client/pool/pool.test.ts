@@ -125,6 +125,18 @@ describe('a pool', () => {
     expect(next.value?.text).toBe('B');
   });
 
+  it('rejects a request whose turn came in the moment in which the pool was aborted', async () => {
+    const aborted: { pool?: Pool } = {};
+    const { host, pool } = await pooled({ size: 1, maxRequestsInFlight: 1, onMessage: () => aborted.pool?.abort() });
+    aborted.pool = pool;
+    const fates = ['a', 'b'].map((text) => fateOf(pool.request(text, { timeoutMs: 0 })));
+    await settled();
+    await host.peer.says('A\nnews\n');
+    await settled();
+    expect(fates[0]?.value?.text).toBe('A');
+    expect(fates[1]?.error).toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
+  });
+
   it('fails like connect() when the first connection does', async () => {
     const host = await Host.open();
     host.transport.connecting = 'refuse';
