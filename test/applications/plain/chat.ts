@@ -24,7 +24,7 @@ class Client {
     this.#socket = socket;
     clients.add(this);
     socket.setNoDelay(true);
-    socket.setTimeout(idleTimeout, () => this.#end('error: nothing was received or sent for too long'));
+    this.#onQuiet(idleTimeout, () => this.#end('error: nothing was received or sent for too long'));
     socket.on('data', (chunk) => this.#receive(chunk));
     // A client that resets is gone: 'close' follows.
     socket.on('error', () => undefined);
@@ -42,8 +42,13 @@ class Client {
   /** Handles what still arrives, until nothing has for a moment. */
   stop(): void {
     this.send('* the server stops');
-    this.#socket.setTimeout(quietBeforeEnd, () => this.#end());
+    this.#onQuiet(quietBeforeEnd, () => this.#end());
     setTimeout(() => this.#socket.destroy(), shutdownTimeout).unref();
+  }
+
+  /** In place of what was to be done before: a call of setTimeout() would add to it. */
+  #onQuiet(milliseconds: number, react: () => void): void {
+    this.#socket.removeAllListeners('timeout').setTimeout(milliseconds, react);
   }
 
   #end(lastLine?: string): void {
@@ -51,7 +56,7 @@ class Client {
     this.#leave();
     this.#socket.end();
     // The peer may never end its side.
-    this.#socket.setTimeout(1000, () => this.#socket.destroy());
+    this.#onQuiet(1000, () => this.#socket.destroy());
   }
 
   #receive(chunk: Buffer): void {

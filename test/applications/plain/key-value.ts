@@ -51,7 +51,7 @@ class Connection {
     this.#socket = socket;
     connections.add(this);
     socket.setNoDelay(true);
-    socket.setTimeout(idleTimeout, () => this.#end('ERR nothing was received or sent for too long'));
+    this.#onQuiet(idleTimeout, () => this.#end('ERR nothing was received or sent for too long'));
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => this.#resume());
     socket.on('end', () => {
@@ -65,17 +65,22 @@ class Connection {
 
   /** Handles what still arrives, until nothing has for a moment. */
   stop(): void {
-    this.#socket.setTimeout(quietBeforeEnd, () => {
+    this.#onQuiet(quietBeforeEnd, () => {
       if (this.#waiting === undefined) this.#end();
     });
     setTimeout(() => this.#socket.destroy(), shutdownTimeout).unref();
+  }
+
+  /** In place of what was to be done before: a call of setTimeout() would add to it. */
+  #onQuiet(milliseconds: number, react: () => void): void {
+    this.#socket.removeAllListeners('timeout').setTimeout(milliseconds, react);
   }
 
   #end(lastLine?: string): void {
     if (!this.#socket.writable) return;
     this.#socket.end(lastLine === undefined ? '' : `${lastLine}\n`);
     // The peer may never end its side, or read.
-    this.#socket.setTimeout(10_000, () => this.#socket.destroy());
+    this.#onQuiet(10_000, () => this.#socket.destroy());
   }
 
   #resume(): void {
