@@ -74,6 +74,12 @@ export class Inbound {
     return this.bytes > highWaterMark || this.memory > 2 * Math.max(highWaterMark, usualChunk);
   }
 
+  /** The same where what waits may have to wait for a message that comes after it: short messages may cost more then. */
+  get isFullForReplies(): boolean {
+    const { highWaterMark } = this.#settings.limits;
+    return this.bytes > highWaterMark || this.memory > 16 * Math.max(highWaterMark, usualChunk);
+  }
+
   /** Bytes of memory that the decoder keeps, mostly of the unfinished message. */
   get pendingMemory(): number {
     return this.#intake.pendingMemory;

@@ -221,6 +221,11 @@ export class Turns implements Receiver {
     return this.runner.hasMessages || !this.inbound.isEmpty;
   }
 
+  /** Whether it goes on reading only because a reply may follow, without which the handler does not get on. */
+  #mayReadReplies(): boolean {
+    return this.awaitsPeer && !this.inbound.isFullForReplies;
+  }
+
   #handleFault({ error, effect, messages }: Fault): void {
     if (effect === 'disconnect') return this.#session.disconnect(error);
     if (effect === 'close') return this.lifecycle.fail(error);
@@ -234,7 +239,7 @@ export class Turns implements Receiver {
     if (lifecycle.state === 'closed') return;
     const unsent = this.flush();
     lifecycle.writeOutputEnd();
-    const isBehind = this.outbox.blocked || this.inbound.isFull;
+    const isBehind = this.outbox.blocked || (this.inbound.isFull && !this.#mayReadReplies());
     if (this.flow.regulate(isBehind, lifecycle.state === 'open')) {
       // The peer could not send while reading was paused, so its message timer restarts.
       this.inbound.restartMessageTimer(this.#deadlines.active());

@@ -44,6 +44,16 @@ describe('by ids, a request of the session', () => {
     expect(seen).toEqual(['a', 'b', '=9 unknown', 'c']);
   });
 
+  it('is answered after many short messages, which wait for the handler that asks', async () => {
+    const { peer } = await served({
+      handler: async ({ text }, session) => (text === 'order' ? (await session.request('7 what?')).text : undefined),
+    });
+    await peer.says('order\n');
+    for (let count = 0; count < 1000; count++) await peer.says(`${count % 10}\n`);
+    await peer.says('=7 tea\n');
+    expect(peer.text).toBe('7 what?\n=7 tea\n');
+  });
+
   it('is answered while the handler is busy, ahead of what waits for it', async () => {
     const seen: string[] = [];
     const { peer } = await served({
