@@ -23,6 +23,8 @@ import { memoryTransport } from '../src/transport/memory.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what a program without types may pass
 type Any = any;
 
+/** What begins as PEM does. */
+const pem = '-----BEGIN CERTIFICATE-----';
 const parsed = transcript.parse('> hello\n< welcome\n');
 const reload = async (options: Any) => {
   const server = await serve({ transport: memoryTransport() });
@@ -125,6 +127,24 @@ const values: [call: (options: Any) => unknown, options: object, message: string
     { connectTimeout: '5s' },
     'the option "connectTimeout" takes a number from 0, not "5s"',
   ],
+  [serve, { tls: { cert: 'cert.pem', key: pem } }, 'the option "tls.cert" takes the text of a PEM file, not its path'],
+  [serve, { tls: { cert: pem } }, 'the option "tls.key" takes the text of a PEM file, not undefined'],
+  [
+    serve,
+    { tls: { cert: pem, key: pem, clientCa: './ca.pem' } },
+    'the option "tls.clientCa" takes the text of a PEM file, not its path',
+  ],
+  [
+    serve,
+    { tls: { cert: pem, key: pem, sni: { 'a.example': { cert: 'a.pem', key: pem } } } },
+    'the option "tls.sni["a.example"].cert" takes the text of a PEM file, not its path',
+  ],
+  [
+    (options) => connect(1, options),
+    { tls: { ca: 'ca.pem' } },
+    'the option "tls.ca" takes the text of a PEM file, not its path',
+  ],
+  [(options) => connect(1, options), { tls: { cert: pem } }, 'the option "tls.cert" needs "tls.key" as well'],
   [(options) => exec('cat', options), { tell: console }, 'the option "tell" takes a function, not an object'],
   [(options) => chat(options), { authorize: true }, 'the option "authorize" takes a function, not true'],
   [(options) => openJournal('x', options), { replies: 1 }, 'the option "replies" takes true or false, not 1'],

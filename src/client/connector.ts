@@ -17,6 +17,8 @@ export interface ConnectingClient {
   connected(): void;
 }
 
+type OnConnect = NonNullable<MessageClientSettings['onConnect']>;
+
 /** See the top of the file. */
 export class Connector {
   readonly #client: ConnectingClient;
@@ -111,7 +113,8 @@ export class Connector {
     try {
       // The signal may have been aborted in the turn of the event loop in which the connection was established.
       signal?.throwIfAborted();
-      await this.#prepare(signal);
+      // Without onConnect nothing may be awaited: what has arrived already, and the end after it, is the program's to receive.
+      if (this.#settings.onConnect) await this.#prepare(this.#settings.onConnect, signal);
       const loss = this.#client.loss(link);
       if (loss) throw loss;
     } catch (error) {
@@ -131,9 +134,8 @@ export class Connector {
     this.#closing = undefined;
   }
 
-  async #prepare(signal: AbortSignal | undefined): Promise<void> {
-    const { onConnect, limits, clock } = this.#settings;
-    if (!onConnect) return;
+  async #prepare(onConnect: OnConnect, signal: AbortSignal | undefined): Promise<void> {
+    const { limits, clock } = this.#settings;
     const preparation = new Preparation(this.#client.prepared());
     this.#preparation = preparation;
     const abort = () => preparation.fail(signal?.reason);

@@ -8,6 +8,7 @@ import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import { checkShapes, type OptionShapes, shapesOf } from '../option-shapes.ts';
 import { refuseUnknown } from '../option-values.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
+import { checkPem } from '../transport/tls/pem.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import {
   type ClientOptions,
@@ -84,5 +85,10 @@ function resolveTls(tls: TlsOptions = {}): TlsOptions {
     throw new YodelError('YODEL_INVALID_OPTION', `the option "tls" takes an object, not ${String(tls)}`);
   }
   refuseUnknown(tls, ['ca', 'servername', 'insecure', 'cert', 'key'], 'tls');
+  for (const name of ['ca', 'cert', 'key'] as const) if (tls[name] !== undefined) checkPem(`tls.${name}`, tls[name]);
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const [given, missing] = tls.cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "tls.${given}" needs "tls.${missing}" as well`);
+  }
   return tls;
 }

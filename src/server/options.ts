@@ -15,6 +15,7 @@ import type { SessionJournal } from '../session/journaling.ts';
 import type { Session } from '../session/public-session.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { AddressList } from '../transport/address-list.ts';
+import { checkPem } from '../transport/tls/pem.ts';
 import type { AuthorizeUpgrade, ServerTls, Transport } from '../transport/transport.ts';
 import type { AdmissionRules } from './admission.ts';
 
@@ -162,12 +163,11 @@ export function checkReloadOptions(options: AnyReloadOptions): void {
 export function checkTls(tls: ServerTls | undefined): void {
   if (tls === undefined) return;
   refuseUnknown(tls, ['cert', 'key', 'sni', 'clientCa', 'alpn'], 'tls');
-  for (const name of ['cert', 'key'] as const) {
-    if (typeof tls[name] === 'string' && tls[name].includes('-----BEGIN ')) continue;
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `the option "tls" needs "${name}": the text of a PEM file, not its path`,
-    );
+  for (const name of ['cert', 'key'] as const) checkPem(`tls.${name}`, tls[name]);
+  if (tls.clientCa !== undefined) checkPem('tls.clientCa', tls.clientCa);
+  for (const [server, { cert, key }] of Object.entries(tls.sni ?? {})) {
+    checkPem(`tls.sni["${server}"].cert`, cert);
+    checkPem(`tls.sni["${server}"].key`, key);
   }
 }
 

@@ -197,7 +197,7 @@ openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that re
   };
   await haveMany(server, 'text', [hostileBytes, hostileBytes, fc.boolean()], serveOneClient, 30);
   // The certificate was accepted, and its name was printed.
-  expect(server.stderr()).toContain('CN=pwned \\x1b[31m');
+  expect(server.stderr()).toContain('CN=pwned \\1B[31m');
 });
 
 /** A certificate for a hostile name. */
