@@ -119,6 +119,7 @@ describe.each(Object.entries(versions))('the key-value store with %s', (_, file)
     await peer.saw(/OK/);
     const stopped = application.stop();
     expect((await peer.ended).toString()).toBe('OK\n'.repeat(1000));
+    peer.end();
     expect(await stopped).toMatchObject({ status: 0, stderr: '' });
   });
 });
