@@ -58,6 +58,8 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   #watch: Watch | undefined;
   readonly #sessions: TestSession<Data, C>[] = [];
   readonly #peers: Peer[] = [];
+  /** What handlers threw when they stopped. */
+  readonly #stopFailures: unknown[] = [];
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -66,6 +68,7 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     this.clock = setting.clock;
     this.transport = setting.transport;
     this.#convert = setting.convert;
+    server.subscribe({ stopFailed: (error) => void this.#stopFailures.push(thrownOf(error)) });
   }
 
   /** The address that it listens on. It exists only in {@link transport}. */
@@ -156,6 +159,7 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     await settled();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
+    if (this.#stopFailures.length > 0) throw this.#stopFailures[0];
   }
 }
 
@@ -216,6 +220,11 @@ export async function testSession<Data = Record<string, unknown>, C extends Mayb
   const all = { ...serverOptions, handler } as unknown as TestServerOptions<Data, C> & WithData<NoInfer<Data>>;
   const server = await testServer<Data, C>(all);
   return await server.connectOnly({ from, security, path, headers });
+}
+
+/** What the program threw, out of the error that reports it. */
+function thrownOf(error: YodelError): unknown {
+  return error.code === 'YODEL_HANDLER_FAILED' ? error.cause : error;
 }
 
 type Conversion = Pick<SessionOwner, 'decode' | 'encode'>;

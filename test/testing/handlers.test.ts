@@ -68,6 +68,18 @@ it('a handler whose messages are recorded first', async () => {
   await journal.close();
 });
 
+it('close() throws what stop() of the handler threw', async () => {
+  const failing = {
+    stop() {
+      throw new RangeError('cannot stop');
+    },
+  };
+  const session = await testSession(failing);
+  await expect(session.close()).rejects.toThrow('cannot stop');
+  const server = await testServer({ handler: failing });
+  await expect(server.close()).rejects.toThrow('cannot stop');
+});
+
 it('a handler with start and stop', async () => {
   const events: string[] = [];
   const session = await testSession({
