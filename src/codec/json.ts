@@ -133,13 +133,15 @@ function stringify(value: unknown): string {
 /** @throws TypeError what is wrong with the value; YodelError if the schema cannot be used */
 function validate(schema: StandardSchema, value: unknown): unknown {
   const result = runSchema(schema, value);
-  if (result instanceof Promise || typeof (result as { then?: unknown }).then === 'function') {
+  if (result instanceof Promise || typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
     // What it rejects with concerns nobody.
     void Promise.resolve(result).catch(() => undefined);
     const text =
       'the schema of json() validates asynchronously, and codecs are synchronous: validate in the handler instead';
     throw new YodelError('YODEL_INVALID_OPTION', text);
   }
+  if (typeof result !== 'object' || (result as unknown) === null)
+    throw new YodelError('YODEL_INVALID_OPTION', 'the schema of json() has returned no result');
   const { issues } = result;
   if (issues) throw new TypeError(formatIssues(issues));
   return result.value;

@@ -318,8 +318,9 @@ export class MessageServer implements SessionServer {
 
   /** Its callbacks get messages; with a codec, the program's own get values. */
   #handlerOf({ handler, codec }: AnyServeOptions): HandlerObject {
-    if (codec === undefined) return resolveHandler(handler ?? echo);
-    return valueHandler(resolveHandler(handler ?? echoValues), codec, this.#telemetry);
+    const given: unknown = handler === undefined ? (codec === undefined ? echo : echoValues) : handler;
+    if (codec === undefined) return resolveHandler(given);
+    return valueHandler(resolveHandler(given), codec, this.#telemetry);
   }
 
   #sessionSettingsOf(options: AnyServeOptions): SessionSettings {

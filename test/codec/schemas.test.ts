@@ -105,3 +105,15 @@ describe('an error of a codec', () => {
     expect(() => encodeValue({ ...codec, encode: () => 12 } as never, 1)).toThrow('it returned [object Number]');
   });
 });
+
+it.each([undefined, null, 5])(
+  'a schema that returns %s instead of a result is not the fault of the message',
+  (returned) => {
+    const broken = {
+      '~standard': { version: 1, vendor: 'test', validate: () => returned },
+    } as unknown as StandardSchema;
+    expect(() => decodeMessage(json(broken), Message.of('1'))).toThrow(
+      expect.objectContaining({ code: 'YODEL_INVALID_OPTION', message: 'the schema of json() has returned no result' }),
+    );
+  },
+);

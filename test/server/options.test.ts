@@ -64,6 +64,7 @@ describe('an invalid value', () => {
   it.each([
     ['no function', 'echo'],
     ['no callback', {}],
+    ['null', null],
   ])('is refused: a handler that is %s', async (_, handler) => {
     await expect(trial({ handler })).rejects.toMatchObject({ code: 'YODEL_INVALID_HANDLER' });
   });
