@@ -44,8 +44,6 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
    * @throws YodelError `YODEL_INVALID_OPTION`
    */
   subscribe(subscriber: Subscriber | readonly Subscriber[]): () => void;
-  /** True once `close` was called. */
-  readonly closing: boolean;
   /** Resolves when the server is closed. Never rejects. */
   readonly closed: Promise<void>;
   /**

@@ -56,6 +56,7 @@ function toMessage(payload: string | Uint8Array | Message | undefined): Message 
 /** The error of a handler whose reply cannot be sent at all. */
 export function notAReply(reply: unknown): TypeError {
   const what = `${typeof reply === 'object' ? 'an object' : String(reply)} (${typeof reply})`;
-  const forms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';
+  const forms =
+    'it takes text, bytes, a message, a batch, an array of these, or nothing; with codec: json() it takes objects';
   return new TypeError(`a handler cannot reply with ${what}; ${forms}`);
 }

@@ -216,6 +216,8 @@ export interface Room<Data = unknown, C extends MaybeCodec = undefined> {
 export interface SessionServer<Data = unknown, C extends MaybeCodec = undefined> {
   /** The open sessions, in this process. */
   readonly sessions: ReadonlySet<Session<Data, C>>;
+  /** Whether the server is shutting down: who leaves now does not leave by themselves. */
+  readonly closing: boolean;
   /**
    * The room of this name, whether or not it has members.
    *

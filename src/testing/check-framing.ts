@@ -1,6 +1,7 @@
 /** Checks a framing with messages and bytes that it generates. */
 import type { Framing } from '../framing/framing.ts';
 import { Message } from '../framing/message.ts';
+import { refuseUnknown } from '../option-values.ts';
 import { checkIsFraming } from './decode-all.ts';
 import { between, oneOf, randomFrom } from './random.ts';
 import { smallest } from './smaller.ts';
@@ -71,6 +72,7 @@ export function checkFraming(
   options: CheckFramingOptions = {},
 ): { readonly runs: number; readonly seed: number } {
   checkIsFraming(framing);
+  refuseUnknown(options, ['messages', 'conversation', 'generate', 'createState', 'runs', 'seed'], 'checkFraming()');
   const { runs = 300, seed = Math.floor(Math.random() * 4_294_967_296), createState = () => undefined } = options;
   const random = randomFrom(seed);
   const usable = (message: TriedMessage) => isEncodable(framing, message);
