@@ -58,8 +58,6 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   #watch: Watch | undefined;
   readonly #sessions: TestSession<Data, C>[] = [];
   readonly #peers: Peer[] = [];
-  /** What handlers threw when they stopped. */
-  readonly #stopFailures: unknown[] = [];
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -68,7 +66,6 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     this.clock = setting.clock;
     this.transport = setting.transport;
     this.#convert = setting.convert;
-    server.subscribe({ stopFailed: (error) => void this.#stopFailures.push(thrownOf(error)) });
   }
 
   /** The address that it listens on. It exists only in {@link transport}. */
@@ -151,6 +148,8 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
   }
 
   async #close(): Promise<void> {
+    // Only now: what a server does without subscribers can be tested, too.
+    const { stopFailures } = this.#watchSessions();
     const results = await Promise.allSettled(this.#sessions.map((session) => session.close()));
     const closing = this.server.close({ timeoutMs: 0 });
     await this.clock.advance(0);
@@ -159,7 +158,7 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
     await settled();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    if (this.#stopFailures.length > 0) throw this.#stopFailures[0];
+    if (stopFailures.length > 0) throw stopFailures[0];
   }
 }
 
@@ -245,7 +244,13 @@ interface Watched {
 
 /** Finds the session of a connection by the client's address, which both ends share as one object. */
 class Watch implements Subscriber {
+  /** What handlers threw when they stopped. */
+  readonly stopFailures: unknown[] = [];
   readonly #all = new WeakMap<Address, Watched>();
+
+  stopFailed(error: YodelError): void {
+    this.stopFailures.push(thrownOf(error));
+  }
 
   of(peer: Address): Watched | undefined {
     return this.#all.get(peer);
