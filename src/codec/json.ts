@@ -45,7 +45,8 @@ export interface JsonOptions<Out = unknown> {
  * `{"error": "invalid message: amount: expected a number"}`, and the session goes on; see {@link Codec.invalid}.
  *
  * Values that JSON would lose cannot be encoded: `NaN`, infinite numbers, bigints, what contains itself, and `undefined` or a
- * function, except as a property, which is left out as usual.
+ * function, except as a property, which is left out as usual. What an object's `toJSON` returns is sent as it is: an invalid `Date`
+ * becomes `null`.
  *
  * @typeParam In what this end receives. Without a schema nothing checks that it does
  * @typeParam Out what it sends
