@@ -28,8 +28,8 @@ function built(ending: string): { path: string; text: string }[] {
 
 test('the package is small', () => {
   process.stdout.write(`the package: ${packed.files.length} files, ${packed.unpackedSize} bytes unpacked\n`);
-  expect(packed.unpackedSize).toBeLessThan(8_000_000);
-  expect(packed.files.length).toBeLessThan(1500);
+  expect(packed.unpackedSize).toBeLessThan(8_500_000);
+  expect(packed.files.length).toBeLessThan(1600);
 });
 
 test('ships what package.json names, and nothing internal', () => {
