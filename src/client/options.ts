@@ -7,8 +7,8 @@ import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import { checkShapes, type OptionShapes, shapesOf } from '../option-shapes.ts';
 import { refuseUnknown } from '../option-values.ts';
+import { checkPem } from '../transport/pem.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
-import { checkPem } from '../transport/tls/pem.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import {
   type ClientOptions,

@@ -15,7 +15,7 @@ import type { SessionJournal } from '../session/journaling.ts';
 import type { Session } from '../session/public-session.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { AddressList } from '../transport/address-list.ts';
-import { checkPem } from '../transport/tls/pem.ts';
+import { checkPem } from '../transport/pem.ts';
 import type { AuthorizeUpgrade, ServerTls, Transport } from '../transport/transport.ts';
 import type { AdmissionRules } from './admission.ts';
 

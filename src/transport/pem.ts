@@ -1,5 +1,5 @@
 /** Certificates and keys are given as text. A path in their place would fail late, or with an error about something else. */
-import { YodelError } from '../../errors.ts';
+import { YodelError } from '../errors.ts';
 
 /**
  * Refuses what is not the text of a PEM file.
