@@ -8,7 +8,7 @@ import { json } from '../../src/codec/json.ts';
 import { encodeValue } from '../../src/codec/values.ts';
 import type { FramingText } from '../../src/framing/notation.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
-import { safeJson } from './values.ts';
+import { hasUnsafeKey, safeJson } from './values.ts';
 
 const framings = [
   'lines',
@@ -67,11 +67,11 @@ describe('any bytes', () => {
   });
 });
 
-/** What the bytes mean; undefined if that is no JSON. */
+/** What the bytes mean; undefined if that is no JSON, or JSON that `json()` refuses. */
 function parsed(payload: Uint8Array): unknown {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload);
-    return /__proto__|"constructor"|\\u00/.test(text) ? undefined : JSON.parse(text);
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload));
+    return hasUnsafeKey(value) ? undefined : value;
   } catch {
     return undefined;
   }

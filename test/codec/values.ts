@@ -7,4 +7,17 @@ import fc from 'fast-check';
 export const safeJson = fc
   .jsonValue()
   .map((value) => JSON.parse(JSON.stringify(value)) as unknown)
-  .filter((value) => !/"__proto__"|"constructor"/.test(JSON.stringify(value)));
+  .filter((value) => !hasUnsafeKey(value));
+
+/** Whether an object in the value has a key that `json()` refuses. */
+export function hasUnsafeKey(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  return Object.entries(value).some(([key, part]) => {
+    const isUnsafe = key === '__proto__' || (key === 'constructor' && isObject(part) && Object.hasOwn(part, 'prototype'));
+    return isUnsafe || hasUnsafeKey(part);
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
