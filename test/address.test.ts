@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   defaultAddress,
@@ -11,6 +10,7 @@ import {
   WebSocketAddress,
 } from '../src/address.ts';
 import { YodelError } from '../src/errors.ts';
+import { fc } from './support/fast-check.ts';
 
 describe('an address', () => {
   test.each([

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Linked, LinkedSet } from '../src/linked-set.ts';
+import { fc } from './support/fast-check.ts';
 
 class Item implements Linked<Item> {
   memberOf: object | undefined;

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Queue } from '../src/queue.ts';
+import { fc } from './support/fast-check.ts';
 
 describe('a queue', () => {
   it('returns what was pushed, in order', () => {

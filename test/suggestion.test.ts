@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { serverOptions, sessionOptions } from '../src/options.ts';
 import { nearestWord } from '../src/suggestion.ts';
+import { fc } from './support/fast-check.ts';
 
 describe('the nearest word', () => {
   it('is found for any single typo', () => {

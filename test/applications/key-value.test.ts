@@ -1,6 +1,7 @@
 /** The key-value store behaves the same in both versions: written with yodel, and with node:net. */
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
+import { fc } from '../support/fast-check.ts';
 import { dial, type Peer } from '../support/peer.ts';
 import { startApplication } from './application.ts';
 

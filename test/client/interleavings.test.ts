@@ -2,8 +2,9 @@
  * Requests under random interleavings of replies, pushes, time-outs, cancellations, losses and reconnects. The number of runs is the
  * point: 10,000 for each way to correlate.
  */
-import fc from 'fast-check';
+
 import { describe, expect, it, vi } from 'vitest';
+import { fc } from '../support/fast-check.ts';
 import { type ServerEnd, World } from './interleavings.ts';
 
 // RUNS=… changes it, to search for longer.

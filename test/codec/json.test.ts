@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { syntaxProblem } from '../../src/codec/json/syntax.ts';
 import { json } from '../../src/codec/json.ts';
 import { decodeMessage, encodeValue } from '../../src/codec/values.ts';
 import { Message } from '../../src/framing/message.ts';
+import { fc } from '../support/fast-check.ts';
 import { safeJson } from './values.ts';
 
 const codec = json();

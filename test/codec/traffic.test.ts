@@ -1,5 +1,5 @@
 /** Values between a server and a client, over framings that have little in common. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../src/client/client.ts';
 import { connect } from '../../src/client/connect.ts';
@@ -8,6 +8,7 @@ import { json } from '../../src/codec/json.ts';
 import { encodeValue } from '../../src/codec/values.ts';
 import type { FramingText } from '../../src/framing/notation.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 import { hasUnsafeKey, safeJson } from './values.ts';
 
 const framings = [

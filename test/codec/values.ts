@@ -1,5 +1,5 @@
 /** JSON values for property tests. */
-import fc from 'fast-check';
+import { fc } from '../support/fast-check.ts';
 
 /**
  * Any JSON value whose text means the same value: there is no negative zero in JSON, and no key that `json()` refuses.
@@ -13,7 +13,8 @@ export const safeJson = fc
 export function hasUnsafeKey(value: unknown): boolean {
   if (!isObject(value)) return false;
   return Object.entries(value).some(([key, part]) => {
-    const isUnsafe = key === '__proto__' || (key === 'constructor' && isObject(part) && Object.hasOwn(part, 'prototype'));
+    const isUnsafe =
+      key === '__proto__' || (key === 'constructor' && isObject(part) && Object.hasOwn(part, 'prototype'));
     return isUnsafe || hasUnsafeKey(part);
   });
 }

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatQuantity, parseQuantity } from '../../src/format/units.ts';
+import { fc } from '../support/fast-check.ts';
 
 test.each([
   ['size', '512', 512],

@@ -1,5 +1,5 @@
 /** Ways to split an input into chunks. */
-import * as fc from 'fast-check';
+import { fc } from '../support/fast-check.ts';
 
 /** Chunk sizes, used in turn until the input is used up; 0 is an empty chunk, Infinity all the rest. */
 export type Chunking = readonly number[];

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { encode, type InPlaceEncoder } from '../../src/framing/framing.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
+import { fc } from '../support/fast-check.ts';
 import { firstMessage } from './first-message.ts';
 import { show } from './outcome.ts';
 

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
 import { type Batch, Message } from '../../src/framing/message.ts';
+import { fc } from '../support/fast-check.ts';
 import { show } from './outcome.ts';
 
 const options: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };

@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { length } from '../../src/framing/counted/length.ts';
@@ -7,6 +6,7 @@ import { lines } from '../../src/framing/delimited/lines.ts';
 import { formatBytes, parseBytes } from '../../src/framing/escapes.ts';
 import { encode } from '../../src/framing/framing.ts';
 import { framingKinds, isFramingFile, parseFraming, parseWith } from '../../src/framing/notation.ts';
+import { fc } from '../support/fast-check.ts';
 import { show } from './outcome.ts';
 
 describe('the text form of a framing', () => {

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type DecoderOptions, encode } from '../../src/framing/framing.ts';
+import { fc } from '../support/fast-check.ts';
 import { anyChunking, cut, inOneChunk } from './chunking.ts';
 import { decodeAll, messageEvents, withoutReasons } from './outcome.ts';
 import { anyLimit, anyOptions, carriedBy, carriedOfSize, subjects, tryEncode } from './subjects.ts';

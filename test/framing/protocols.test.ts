@@ -1,11 +1,12 @@
 /** Short conversations of the protocols whose directions depend on each other, or that have a framing of their own. */
-import * as fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { decodeChunk, encode, type Framing } from '../../src/framing/framing.ts';
 import { Message } from '../../src/framing/message.ts';
 import { openConversation, type Protocol } from '../../src/framing/protocol.ts';
 import { protocolNamed, protocols } from '../../src/framing/protocols/protocols.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** What the client (`>`) and the server (`<`) send, as Latin-1, and the messages: header, `|`, payload. */
 interface Conversation {

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { raw } from '../../src/framing/raw.ts';
+import { fc } from '../support/fast-check.ts';
 import { anyChunking, cut } from './chunking.ts';
 import { decodeAll, messageEvents } from './outcome.ts';
 import { anyLimit } from './subjects.ts';

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FrameReader } from '../../src/framing/frames.ts';
 import { type DecoderOptions, type Framing, inPlace } from '../../src/framing/framing.ts';
 import { type FrameScanner, invalidFrame } from '../../src/framing/scanner.ts';
 import { ScanningDecoder } from '../../src/framing/scanning.ts';
+import { fc } from '../support/fast-check.ts';
 import { anyChunking, cut, inOneChunk } from './chunking.ts';
 import { decodeAll } from './outcome.ts';
 

@@ -1,10 +1,11 @@
 /** The framings of the property tests, with generators that favour edge cases. */
-import * as fc from 'fast-check';
+
 import { YodelError } from '../../src/errors.ts';
 import type { LengthOptions } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
+import { fc } from '../support/fast-check.ts';
 import { betweenSubject } from './models/between.ts';
 import { netstringSubject, octetCountedSubject } from './models/counted.ts';
 import { delimitersSubject } from './models/delimiters.ts';

@@ -1,8 +1,9 @@
 /** The beginning of a message whose rest has not arrived. */
-import * as fc from 'fast-check';
+
 import { describe, expect, it, test } from 'vitest';
 import { encode } from '../../src/framing/framing.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
+import { fc } from '../support/fast-check.ts';
 import { carriedBy, subjects } from './subjects.ts';
 
 const options = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' } as const;

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstInvalidByte, invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Bytes that are mostly UTF-8: characters of every length, single bytes, and sequences that are almost valid. */
 const nearlyUtf8 = fc

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { echo } from '../../src/handlers/echo.ts';
 import type { Fault } from '../../src/handlers/faults/fault.ts';
@@ -7,6 +6,7 @@ import { withFaults } from '../../src/handlers/faults.ts';
 import type { Handler, HandlerObject } from '../../src/session/handler.ts';
 import type { Peer as SocketPeer } from '../../src/testing/peer.ts';
 import { Harness, serveOneClient } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 const numbered = Array.from({ length: 200 }, (_, index) => `message ${index}`);
 const asLines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');

@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
@@ -15,6 +14,7 @@ import type { Entry } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { transcriptOf } from '../../src/journal/transcripts.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
+import { fc } from '../support/fast-check.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { unusualFrames } from '../transcript/framings.ts';
 import { all, frameOfEntry, open, problemsOf, session, textOf } from './open.ts';

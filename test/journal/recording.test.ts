@@ -1,7 +1,6 @@
 /** What is recorded, in which order, and when it is durable. */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import type { Framing } from '../../src/framing/framing.ts';
@@ -9,6 +8,7 @@ import type { Entry, Journal } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { serve } from '../../src/server/server.ts';
 import { readFraming } from '../../src/transcript/wire.ts';
+import { fc } from '../support/fast-check.ts';
 import { all, frameOfEntry, open, problemsOf, session, textOf, texts } from './open.ts';
 
 test('the next commit contains the messages sent after replies, and those that arrived in the meantime', async () => {

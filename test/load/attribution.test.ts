@@ -2,7 +2,7 @@
  * Every recorded latency belongs to its message, whatever the server does: greet, push, drop replies, delay, answer several
  * messages at once, split and merge frames. The messages carry no ids, so the generator cannot know; the test does.
  */
-import fc from 'fast-check';
+
 import { afterEach, expect, test, vi } from 'vitest';
 import { resolveWire } from '../../src/framing/wire.ts';
 import { LoadConnection, type Traffic } from '../../src/load/connection.ts';
@@ -11,6 +11,7 @@ import { LatencyLog, type Retraction } from '../../src/load/latency-log.ts';
 import { payloadsOf } from '../../src/load/payload.ts';
 import { Tally } from '../../src/load/tally.ts';
 import type { Connection } from '../../src/transport/transport.ts';
+import { fc } from '../support/fast-check.ts';
 import { settingsOf } from './settings.ts';
 
 afterEach(() => {

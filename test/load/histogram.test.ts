@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bucketOf, Histogram } from '../../src/load/histogram.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Times from a nanosecond to an hour, in milliseconds. */
 const times = fc.double({ min: 1e-6, max: 3_600_000, noNaN: true });

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sharesOf } from '../../src/load/plan.ts';
 import { Schedule } from '../../src/load/schedule.ts';
+import { fc } from '../support/fast-check.ts';
 import { settingsOf } from './settings.ts';
 
 test('messages are due at even intervals, the first one at the start', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Histogram } from '../../src/load/histogram.ts';
 import { SendTimes } from '../../src/load/send-times.ts';
+import { fc } from '../support/fast-check.ts';
 
 test('each message is timed from when it was sent, however messages are grouped', () => {
   const steps = fc.array(

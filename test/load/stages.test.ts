@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sharesOf } from '../../src/load/plan.ts';
 import { Collection } from '../../src/load/result/collection.ts';
@@ -14,6 +13,7 @@ import {
   stageAt,
 } from '../../src/load/stages.ts';
 import { Tally } from '../../src/load/tally.ts';
+import { fc } from '../support/fast-check.ts';
 import { settingsOf } from './settings.ts';
 
 const someStages = fc.array(

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Gate, type GateClock, type LeftOut, type LineKind } from '../../src/log/gate.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** A gate whose clock stands still until the test moves it, and what it reported. */
 function gateOf({ rate = 20_000, perSource }: { rate?: number; perSource?: number } = {}) {

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { LineWriter } from '../../src/log/line-writer.ts';
 import type { OpenSink } from '../../src/terminal/sink.ts';
 import { eventually } from '../support/eventually.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** A file on a disk with a limited space, in bytes. */
 class Disk {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eachLine } from '../../src/process/each-line.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** The lines of a stream that emits these chunks. */
 async function linesOf(chunks: readonly Buffer[], maxLength: number, options = {}): Promise<string[]> {

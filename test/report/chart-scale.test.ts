@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { exactScale, latencyScale, linearScale, logScale, type Scale } from '../../src/report/chart-scale.ts';
+import { fc } from '../support/fast-check.ts';
 
 const labels = ({ ticks }: Scale) => ticks.map(({ label }) => label);
 

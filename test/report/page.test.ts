@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareReports } from '../../src/load/result/compare.ts';
 import type { BenchReport } from '../../src/load/result/report.ts';
 import { renderPage } from '../../src/report/page.ts';
 import { nothingAnswered, openLoop, sampleInterval, sampleReport, usual } from '../load/result/sample-report.ts';
+import { fc } from '../support/fast-check.ts';
 import { type ParsedPage, parsePage } from './parse-html.ts';
 
 const slower = sampleReport(

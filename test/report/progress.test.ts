@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BenchProgress } from '../../src/load/result/report.ts';
 import { formatProgress } from '../../src/report/progress.ts';
 import { paintFor } from '../../src/terminal/style.ts';
+import { fc } from '../support/fast-check.ts';
 
 const halfway: BenchProgress = {
   elapsedMs: 5000,

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../src/load/result/report.ts';
 import { renderPage } from '../../src/report/page.ts';
 import { formatSummary } from '../../src/report/summary.ts';
 import { paintFor } from '../../src/terminal/style.ts';
 import { nothingAnswered, openLoop, sampleReport, usual } from '../load/result/sample-report.ts';
+import { fc } from '../support/fast-check.ts';
 
 const plain = { width: 80, paint: paintFor(false) };
 

@@ -1,10 +1,11 @@
 /** Code that runs while a room delivers, such as callbacks and subscribers, may join, leave, send and end as it likes. */
-import fc from 'fast-check';
+
 import { expect, it } from 'vitest';
 import type { Session } from '../../src/session/public-session.ts';
 import { Peer } from '../../src/testing/peer.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 const people = 5;
 const room = 'a';

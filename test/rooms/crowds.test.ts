@@ -1,11 +1,12 @@
 /** Very many members, very many rooms, and members that come and go all the time. */
-import fc from 'fast-check';
+
 import { expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Session } from '../../src/session/public-session.ts';
 import { Peer } from '../../src/testing/peer.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 const handler: HandlerObject = { message: () => undefined };
 

@@ -1,5 +1,5 @@
 /** What rooms keep for those who join them, and what that costs. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/framing/message.ts';
 import { Histories, History, lastOf } from '../../src/rooms/history.ts';
@@ -10,6 +10,7 @@ import { Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Peer } from '../../src/testing/peer.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 const handler: HandlerObject = { message: () => undefined };
 const keptBy = (history: History) => lastOf(history.messages, [], 1000);

@@ -1,10 +1,11 @@
 /** Messages with keys: whoever is behind ends with the last value of each, and every message is accounted for. */
-import fc from 'fast-check';
+
 import { expect, it } from 'vitest';
 import type { Session } from '../../src/session/public-session.ts';
 import type { Peer } from '../../src/testing/peer.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 const members = 3;
 

@@ -1,10 +1,11 @@
 /** With `roomBehind: 'wait'` senders wait for slow members: none of them for ever, whoever waits for whom. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import type { Peer } from '../../src/testing/peer.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** `join a`, `leave a`, `a text`, and `ping`. */
 const handler: HandlerObject = {

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { settled } from '../../src/testing/turns.ts';
+import { fc } from '../support/fast-check.ts';
 import { serveOneClient } from './harness.ts';
 
 const inputs = {

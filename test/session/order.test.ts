@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { encode } from '../../src/framing/framing.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 import { settled } from '../../src/testing/turns.ts';
+import { fc } from '../support/fast-check.ts';
 import { serveOneClient } from './harness.ts';
 
 /** How a handler replies to one message: at once, with a resolved promise, or after a number of milliseconds. */

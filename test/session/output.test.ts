@@ -1,10 +1,10 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { encode } from '../../src/framing/framing.ts';
 import type { Message } from '../../src/framing/message.ts';
 import { Output } from '../../src/session/output.ts';
+import { fc } from '../support/fast-check.ts';
 
 const { encoder } = lines();
 

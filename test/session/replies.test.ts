@@ -1,10 +1,10 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../src/codec/reply.ts';
 import { length } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
 import type { Session } from '../../src/session/public-session.ts';
+import { fc } from '../support/fast-check.ts';
 import { serveOneClient } from './harness.ts';
 
 describe('a reply ends as the message did', () => {

@@ -1,7 +1,7 @@
 /** Text with which a hostile peer would mislead a terminal, a reader of logs or a log collector. */
 import { isUtf8 } from 'node:buffer';
-import fc from 'fast-check';
 import { expect } from 'vitest';
+import { fc } from './fast-check.ts';
 import type { Running } from './process/command.ts';
 
 const sequences = [

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   cutText,
@@ -9,6 +8,7 @@ import {
   escapeText,
   thrownText,
 } from '../../src/terminal/escape.ts';
+import { fc } from '../support/fast-check.ts';
 
 test.each([
   ['plain text, wörld 你好 🎉 C:\\path', 'plain text, wörld 你好 🎉 C:\\path'],

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Key, KeyReader } from '../../src/terminal/keys.ts';
+import { fc } from '../support/fast-check.ts';
 
 function read(...pieces: string[]): string[] {
   const reader = new KeyReader();

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { layOut, nextCharacter, previousCharacter, showableText } from '../../src/terminal/text.ts';
+import { fc } from '../support/fast-check.ts';
 
 function rowsOf(text: string, width: number, cursor = text.length) {
   const { rows, cursorRow, beforeCursor } = layOut({ prompt: '> ', text, cursor }, width, (prompt) => prompt);

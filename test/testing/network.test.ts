@@ -1,8 +1,9 @@
 /** What a test's network does to bytes changes no conversation. */
-import * as fc from 'fast-check';
+
 import { expect, it } from 'vitest';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { testSession } from '../../src/testing/test-server.ts';
+import { fc } from '../support/fast-check.ts';
 
 const networks = fc.record({
   sizes: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 4 }),

@@ -1,8 +1,9 @@
 /** Which messages belong to which expected lines, compared with a model that tries everything. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { type Aligned, align, costOf, type Expected, itemsAfter } from '../../src/transcript/align.ts';
 import { Progress } from '../../src/transcript/progress.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** A line is a literal, or several letters: it matches each of them. */
 const matches = (item: string, message: string) => item.includes(message);

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bytesOf, formatContent, matches, parsePlain } from '../../src/transcript/content.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Values } from '../../src/transcript/values.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Texts close to the syntax of the format, and arbitrary bytes. */
 const messages = fc.oneof(

@@ -1,7 +1,6 @@
 /** What stands in braces: widths, defaults, functions, the environment, and values that are generated. */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   bytesOf,
@@ -14,6 +13,7 @@ import {
 } from '../../src/transcript/content.ts';
 import { parseMessage, partsOf } from '../../src/transcript/message-line.ts';
 import { type ValueSources, Values } from '../../src/transcript/values.ts';
+import { fc } from '../support/fast-check.ts';
 
 const clock: ValueSources = {
   now: () => new Date('2026-03-05T07:08:09.012Z'),

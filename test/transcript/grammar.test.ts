@@ -1,8 +1,8 @@
 /** The grammar in docs/transcripts.md is the one that the parser reads: in both directions, for random lines. */
 import { readdirSync, readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseTranscript } from '../../src/transcript/parse.ts';
+import { fc } from '../support/fast-check.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/transcripts.md`, 'utf8');

@@ -1,9 +1,10 @@
 /** JSON in transcripts: compared by value, with names in it, and without what is ignored. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { parseJsonPath } from '../../src/transcript/content/json-path.ts';
 import { bytesOf, contentDifference, parseJsonContent } from '../../src/transcript/content.ts';
 import { Values } from '../../src/transcript/values.ts';
+import { fc } from '../support/fast-check.ts';
 
 interface Comparing {
   readonly given?: Record<string, string>;

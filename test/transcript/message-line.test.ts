@@ -1,9 +1,10 @@
 /** Message lines with headers and kinds. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
 import { differenceOf, formatMessage, parseMessage, partsOf } from '../../src/transcript/message-line.ts';
 import { Values } from '../../src/transcript/values.ts';
+import { fc } from '../support/fast-check.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const parts = (line: string) => {

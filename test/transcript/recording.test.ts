@@ -1,6 +1,5 @@
 /** Recordings: every message with its header, kind and ending, whatever the chunks. */
 
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
@@ -18,6 +17,7 @@ import type { Ending, Side } from '../../src/transcript/transcript.ts';
 import { Values } from '../../src/transcript/values.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
 import { subjects } from '../framing/subjects.ts';
+import { fc } from '../support/fast-check.ts';
 import { unusualFrames } from './framings.ts';
 
 interface Spoken {

@@ -1,5 +1,5 @@
 /** Transcripts rewritten with what a server sent: right, stable, and green for the right reason. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
 import { serve } from '../../src/server/server.ts';
@@ -9,6 +9,7 @@ import { parseTranscript } from '../../src/transcript/parse.ts';
 import { reworded } from '../../src/transcript/reword.ts';
 import type { MessageStep } from '../../src/transcript/transcript.ts';
 import { type UpdateOptions, updateOf } from '../../src/transcript/update.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Replies to each request, in the order in which they are sent. */
 type Replies = Readonly<Record<string, readonly string[]>>;

@@ -1,7 +1,8 @@
 /** The header of the PROXY protocol: what the specification allows, and nothing else. */
-import * as fc from 'fast-check';
+
 import { describe, expect, it, test } from 'vitest';
 import { type ProxyHeader, readProxyHeader } from '../../src/transport/proxy-header.ts';
+import { fc } from '../support/fast-check.ts';
 
 const text = (line: string) => Buffer.from(line, 'latin1');
 const signature = '\r\n\r\n\0\r\nQUIT\n';

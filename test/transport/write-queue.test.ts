@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WriteQueue } from '../../src/transport/write-queue.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Which memory is kept, and how often. */
 class Keeper {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { lines } from '../../../src/framing/delimited/lines.ts';
 import { decodeChunk } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 
 const options = { maxMessageLength: 4, onTooLong: 'close', encoding: 'binary', atOnce: true } as const;
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { framingFile, wasmModuleFile, wasmModules } from '../../../scripts/wasm.ts';
+import { fc } from '../../support/fast-check.ts';
 
 /** The slow way. */
 function endsIn(bytes: Buffer, byte: number): number[] {

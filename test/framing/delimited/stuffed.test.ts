@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cobs } from '../../../src/framing/delimited/cobs.ts';
 import { slip } from '../../../src/framing/delimited/slip.ts';
 import { encode } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 import { anyChunking, cut } from '../chunking.ts';
 import { decodeAll, messageEvents, show } from '../outcome.ts';
 

@@ -2,8 +2,9 @@
  * Compares decoders with the models of their framings, which are written in another way: on frames, damaged frames and any bytes,
  * with small limits, in one chunk, byte by byte, cut at each place, and cut at random.
  */
-import * as fc from 'fast-check';
+
 import type { DecoderOptions } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 import { anyChunking, type Chunking, cut, inOneChunk } from '../chunking.ts';
 import type { Subject } from '../models/subject.ts';
 import { decodeAll, withoutReasons } from '../outcome.ts';

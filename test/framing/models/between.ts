@@ -1,6 +1,7 @@
 /** The framing `between` again: with regular expressions. */
-import * as fc from 'fast-check';
+
 import { type BetweenOptions, between } from '../../../src/framing/delimited/between.ts';
+import { fc } from '../../support/fast-check.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

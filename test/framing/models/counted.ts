@@ -1,8 +1,9 @@
 /** Netstrings and octet counting again: with regular expressions. */
-import * as fc from 'fast-check';
+
 import { netstring } from '../../../src/framing/counted/netstring.ts';
 import { type OctetCountedOptions, octetCounted } from '../../../src/framing/counted/octet-counted.ts';
 import type { Framing } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Account, type Reference } from '../reference.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';

@@ -1,6 +1,7 @@
 /** Several delimiters again: with a regular expression. */
-import * as fc from 'fast-check';
+
 import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Account, type Reference } from '../reference.ts';
 import { joined, messageOf, notText, text } from './pieces.ts';
 import type { Subject } from './subject.ts';

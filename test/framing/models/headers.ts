@@ -1,6 +1,7 @@
 /** The framing `headers` again: as text, line by line. */
-import * as fc from 'fast-check';
+
 import { type HeadersOptions, headers } from '../../../src/framing/counted/headers.ts';
+import { fc } from '../../support/fast-check.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

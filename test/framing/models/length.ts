@@ -1,7 +1,8 @@
 /** The framing `length` again: every format by arithmetic on whole fields. */
-import * as fc from 'fast-check';
+
 import { type LengthOptions, length } from '../../../src/framing/counted/length.ts';
 import type { Framing } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

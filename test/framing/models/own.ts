@@ -1,7 +1,8 @@
 /** Framings that programs define, again: as text, and by arithmetic. */
-import * as fc from 'fast-check';
+
 import type { Framing } from '../../../src/framing/framing.ts';
 import { defineFraming } from '../../../src/framing/own/define.ts';
+import { fc } from '../../support/fast-check.ts';
 import { prefixed, stuffed, summed, varied } from '../own/framings.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { lengthSubject } from './length.ts';

@@ -1,5 +1,5 @@
 /** Generators of bytes that are difficult for framings. */
-import * as fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 
 /** Text of one to four bytes a character. */
 export const text = ['x', 'xy', 'é', '烫', '😀'].map((piece) => Buffer.from(piece));

@@ -1,6 +1,7 @@
 /** The framing `resp` again: recursive, over the whole input. */
-import * as fc from 'fast-check';
+
 import { resp } from '../../../src/framing/grouped/resp.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Account, type Reference } from '../reference.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

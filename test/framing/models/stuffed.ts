@@ -1,8 +1,9 @@
 /** The framings `slip` and `cobs` again: as text. */
-import * as fc from 'fast-check';
+
 import { cobs } from '../../../src/framing/delimited/cobs.ts';
 import { slip } from '../../../src/framing/delimited/slip.ts';
 import type { Framing } from '../../../src/framing/framing.ts';
+import { fc } from '../../support/fast-check.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

@@ -1,6 +1,7 @@
 /** A framing of the property tests. */
-import type * as fc from 'fast-check';
+
 import type { Framing } from '../../../src/framing/framing.ts';
+import type { fc } from '../../support/fast-check.ts';
 import type { Reference } from '../reference.ts';
 
 export interface Subject {

@@ -1,10 +1,11 @@
 /** `until` implemented again, as documented: the whole input is cut into inner frames first, then grouped. */
-import * as fc from 'fast-check';
+
 import { length } from '../../../src/framing/counted/length.ts';
 import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../../src/framing/delimited/lines.ts';
 import type { DecoderOptions, Framing } from '../../../src/framing/framing.ts';
 import { until } from '../../../src/framing/grouped/until.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Account, type Reference } from '../reference.ts';
 import { inputOf, joined, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

@@ -1,12 +1,12 @@
 /** The frames of RFC 6455: against a naive model, in every chunking, and at their limits. */
 import { isUtf8 } from 'node:buffer';
-import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type DecoderOptions, decodeChunk, encode } from '../../../src/framing/framing.ts';
 import { Message } from '../../../src/framing/message.ts';
 import { closePayload, closeReason } from '../../../src/framing/websocket/close.ts';
 import type { Masking } from '../../../src/framing/websocket/decoder.ts';
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../../src/framing/websocket.ts';
+import { fc } from '../../support/fast-check.ts';
 import { anyChunking, cut } from '../chunking.ts';
 
 fc.configureGlobal({ numRuns: process.versions.bun ? 70 : 200 });

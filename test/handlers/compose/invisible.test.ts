@@ -1,5 +1,5 @@
 /** Middleware that changes nothing is invisible: the same bytes come back as without it. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { TcpAddress } from '../../../src/address.ts';
 import type { FramingText } from '../../../src/framing/notation.ts';
@@ -22,6 +22,7 @@ import { Peer } from '../../../src/testing/peer.ts';
 import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
 import type { Transport } from '../../../src/transport/transport.ts';
+import { fc } from '../../support/fast-check.ts';
 
 /** Middleware that changes nothing, in every form that it can have. */
 const kinds: Record<string, () => Middleware> = {

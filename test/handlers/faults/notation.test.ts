@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkFault } from '../../../src/handlers/faults/check.ts';
 import { actionForms, type Fault, type FaultAction, type FaultCondition } from '../../../src/handlers/faults/fault.ts';
 import { formatFault } from '../../../src/handlers/faults/format.ts';
 import { parseFault, parseNamedFault } from '../../../src/handlers/faults/parse.ts';
+import { fc } from '../../support/fast-check.ts';
 
 /** The error for a text. */
 function errorOf(text: string): string {

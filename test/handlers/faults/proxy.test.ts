@@ -1,6 +1,5 @@
 /** Faults between clients and a proxied server, in memory. */
 
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FramingText } from '../../../src/framing/notation.ts';
 import { withFaults } from '../../../src/handlers/faults.ts';
@@ -10,6 +9,7 @@ import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { Peer } from '../../../src/testing/peer.ts';
 import { settled } from '../../../src/testing/turns.ts';
 import { memoryTransport } from '../../../src/transport/memory.ts';
+import { fc } from '../../support/fast-check.ts';
 
 const noLimits = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, lingerTimeout: 1 } as const;
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { protocols } from '../../../src/framing/protocols/protocols.ts';
 import { resolveWire } from '../../../src/framing/wire.ts';
 import { CountMatcher } from '../../../src/load/replies/count.ts';
 import { beginningsOf, ErrorPattern } from '../../../src/load/replies/error-pattern.ts';
 import { AfterGreeting } from '../../../src/load/replies/greeting.ts';
+import { fc } from '../../support/fast-check.ts';
 
 const patterns = [
   ...[

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { resolveWire } from '../../../src/framing/wire.ts';
 import { payloadsOf } from '../../../src/load/payload.ts';
 import { CountMatcher } from '../../../src/load/replies/count.ts';
 import { EchoMatcher } from '../../../src/load/replies/echo.ts';
 import type { ReplyMatcher } from '../../../src/load/replies/matcher.ts';
+import { fc } from '../../support/fast-check.ts';
 import { settingsOf } from '../settings.ts';
 
 const framings = ['lines', 'delimiter:||', 'length:2', 'raw'];

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { latencyBands } from '../../../src/load/result/bands.ts';
+import { fc } from '../../support/fast-check.ts';
 import { sampleReport, usual } from './sample-report.ts';
 
 const most = 20;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { countBeyond, countNeeded, latenciesAt, percentileOf } from '../../../src/load/result/percentile.ts';
+import { fc } from '../../support/fast-check.ts';
 import { nothingAnswered, sampleReport } from './sample-report.ts';
 
 test('any percentile can be read, as precisely as the histogram allows', () => {

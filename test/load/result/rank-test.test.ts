@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { rankSumProbability } from '../../../src/load/result/rank-test.ts';
+import { fc } from '../../support/fast-check.ts';
 
 // From SciPy: scipy.stats.mannwhitneyu(first, second, method='asymptotic').pvalue
 test.each([

@@ -1,11 +1,12 @@
 /** A message of one framing is sent to a connection of another: it arrives as it is, or that delivery alone fails. */
-import * as fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../../src/errors.ts';
 import { encode, isSameFraming } from '../../../src/framing/framing.ts';
 import { Message } from '../../../src/framing/message.ts';
 import { framingKinds } from '../../../src/framing/notation.ts';
 import { joined, notText, text } from '../../framing/models/pieces.ts';
+import { fc } from '../../support/fast-check.ts';
 import { type Content, contentOf, deliver, type Outcome, readAll, ways } from './delivery.ts';
 import { type Wire, wireNamed, wires } from './wires.ts';
 

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Reply } from '../../../src/codec/reply.ts';
 import { encode } from '../../../src/framing/framing.ts';
 import { parseFraming } from '../../../src/framing/notation.ts';
 import { settled } from '../../../src/testing/turns.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Harness } from '../harness.ts';
 
 /** What the handler does with a message, and after how many milliseconds; undefined: within its call; 0: with a resolved promise. */

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../../src/errors.ts';
 import { MemoryLimit, type MemoryUser } from '../../../src/session/memory-limit.ts';
@@ -6,6 +5,7 @@ import type { Session } from '../../../src/session/public-session.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import type { Peer } from '../../../src/testing/peer.ts';
 import { settled } from '../../../src/testing/turns.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Harness } from '../harness.ts';
 
 const limit = 100_000;

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RateLimit } from '../../../src/session/rate-limit.ts';
+import { fc } from '../../support/fast-check.ts';
 
 const rates = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0.01, max: 100, noNaN: true }));
 const visits = fc.array(fc.record({ wait: fc.nat(3000), wanted: fc.integer({ min: 1, max: 50 }) }), { minLength: 1 });

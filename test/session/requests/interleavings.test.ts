@@ -1,10 +1,10 @@
-import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { json } from '../../../src/codec/json.ts';
 import type { YodelError } from '../../../src/errors.ts';
 import type { Message } from '../../../src/framing/message.ts';
 import { Peer } from '../../../src/testing/peer.ts';
 import { settled } from '../../../src/testing/turns.ts';
+import { fc } from '../../support/fast-check.ts';
 import { Harness } from '../harness.ts';
 
 /** A client that does something with each line that it receives. */

@@ -3,7 +3,6 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { connect } from '../../../src/client/connect.ts';
 import type { AnyServeOptions } from '../../../src/server/options.ts';
@@ -14,6 +13,7 @@ import { parseTranscript } from '../../../src/transcript/parse.ts';
 import { alternativeNamesIn } from '../../../src/transport/tls/certificate.ts';
 import type { Certificate, Security } from '../../../src/transport/transport.ts';
 import { Authority, type Identity } from '../../support/authority.ts';
+import { fc } from '../../support/fast-check.ts';
 import { hasTool, testWith } from '../../support/tools.ts';
 
 const test = testWith('openssl', 'apt-get install openssl');

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/address.ts';
 import { MessageLog } from '../../../../src/cli/connect/interactive/message-log.ts';
@@ -11,6 +10,7 @@ import { escapeText } from '../../../../src/terminal/escape.ts';
 import { check } from '../../../../src/transcript/check.ts';
 import { parseTranscript } from '../../../../src/transcript/parse.ts';
 import { protocolFrom } from '../../../../src/transcript/wire.ts';
+import { fc } from '../../../support/fast-check.ts';
 import { listen } from '../../../support/servers.ts';
 
 /** The transcript of messages that were sent, and received again. */
