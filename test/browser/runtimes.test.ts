@@ -9,9 +9,12 @@ import { json } from '../../src/codec/json.ts';
 import { serve } from '../../src/server/server.ts';
 import { readAll } from '../client/host.ts';
 import { serveOnSockets } from '../server/sockets.ts';
+import { freePort } from '../support/ports.ts';
 
 const numbers = Array.from({ length: 1000 }, (_, number) => String(number));
 const listen = 'ws://127.0.0.1:0/path';
+/** An address that no one else takes when its server has gone. */
+const fixed = async () => `ws://127.0.0.1:${await freePort()}/path`;
 
 describe.each([
   ['yodel', connectInLibrary as typeof connectInBrowser],
@@ -128,7 +131,7 @@ describe.each([
       seen.push(text);
       return text;
     };
-    const first = await serveOnSockets({ listen, handler });
+    const first = await serveOnSockets({ listen: await fixed(), handler });
     const client = await clientOf(first.addresses[0], {
       reconnect: { minDelay: 5, maxDelay: 20, maxAttempts: 0 },
       onConnect: async (connection) => void (await connection.request('login')),
@@ -144,7 +147,7 @@ describe.each([
   });
 
   it('is refused where nothing listens, and where no WebSocket is served', async () => {
-    const server = await serveOnSockets({ listen, handler: (message) => message });
+    const server = await serveOnSockets({ listen: await fixed(), handler: (message) => message });
     const other = String(server.addresses[0]).replace('/path', '/other');
     await expect(connect(other)).rejects.toMatchObject({ code: 'YODEL_WEBSOCKET_REFUSED' });
     await server.close();

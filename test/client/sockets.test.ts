@@ -5,6 +5,7 @@ import { connect } from '../../src/client/connect.ts';
 import type { ConnectOptions } from '../../src/client/options.ts';
 import type { Server } from '../../src/server/server.ts';
 import { freshSocketPath, serveOnSockets } from '../server/sockets.ts';
+import { freePort } from '../support/ports.ts';
 import { readAll } from './host.ts';
 
 async function clientOf(server: Server, options: ConnectOptions = {}): Promise<Client> {
@@ -64,7 +65,7 @@ describe('on real sockets, a client', () => {
   });
 
   it('fails where no server listens', async () => {
-    const server = await serveOnSockets();
+    const server = await serveOnSockets({ listen: await freePort() });
     const [address] = server.addresses;
     await server.close();
     await expect(connect(address)).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 import { startChromium } from '../support/chromium.ts';
+import { freePort } from '../support/ports.ts';
 import { start } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -11,7 +12,8 @@ const root = new URL('../../', import.meta.url).pathname;
 testWith('chromium', 'apt-get install chromium')(
   'the page of the examples and a TCP client talk to each other, also after a restart of the server',
   async () => {
-    const first = start([process.execPath, `${root}examples/page.ts`, '0', '0']);
+    const ports = [await freePort(), await freePort()].map(String);
+    const first = start([process.execPath, `${root}examples/page.ts`, ...ports]);
     const [, tcp = '', web = ''] = await first.saw(/^tcp: (\S+), page: (\S+)$/m);
     const browser = await startChromium();
     onTestFinished(() => browser.close());
@@ -28,7 +30,6 @@ testWith('chromium', 'apt-get install chromium')(
     client.abort();
     await first.stop('SIGKILL');
     await page.run(whenItSays, '#state', 'reconnecting');
-    const ports = [tcp, web].map((address) => new URL(address).port);
     const second = start([process.execPath, `${root}examples/page.ts`, ...ports]);
     await second.saw(/^tcp: /m);
     await page.run(whenItSays, '#state', 'connected');

@@ -36,7 +36,7 @@ const programs: Record<string, RegExp> = {
   'own-errors.ts': /^ana wrote hello\nerror: you may not write here\nlog: APP_DENIED: bob may not write to #ops\n$/,
   'concurrency.ts': /^ada: 36, grace: 85, nobody: unknown\n$/,
   'middleware.ts':
-    /^#1 Apple -> 3 \(fast\)\n3\n#1 Pear -> error: no price of pear \(fast\)\nerror: no price of pear\n#1 # ripe\? -> noted \(fast\)\nnoted\n$/,
+    /^#1 Apple -> 3 \((fast|slow)\)\n3\n#1 Pear -> error: no price of pear \((fast|slow)\)\nerror: no price of pear\n#1 # ripe\? -> noted \((fast|slow)\)\nnoted\n$/,
   'channels.ts': /^1 began\n1 sent 1\n1 ended: YODEL_MESSAGE_TOO_LONG\n$/,
   'metrics.ts':
     /^ordered a bicycle\nshop_orders_total 1\nyodel_messages_sent_total\{server="shop"\} 1\nyodel_messages_sent_total\{server="admin"\} 0\n$/,

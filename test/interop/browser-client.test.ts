@@ -12,6 +12,7 @@ import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
 import { type Browser, type Page, startChromium } from '../support/chromium.ts';
+import { freePort } from '../support/ports.ts';
 import { testWith } from '../support/tools.ts';
 
 /** The globals of the page. The functions that run there use them. */
@@ -193,7 +194,7 @@ inChromium('a page reconnects after a restart of the server, subscribes again, a
       return message.text === 'wait' ? undefined : `re: ${message.text}`;
     },
   };
-  const first = await serveBoth({ handler });
+  const first = await serveBoth({ listen: ['127.0.0.1:0', `ws://127.0.0.1:${await freePort()}`], handler });
   const page = await openPage();
   await page.run(async (address) => {
     const globals = globalThis as unknown as PageGlobals;
@@ -239,7 +240,8 @@ inChromium('a page reconnects after a restart of the server, subscribes again, a
 });
 
 inChromium('a page of another origin is refused, and learns as much as browsers tell', async () => {
-  const { server, web } = await serveBoth({ origins: ['https://app.example.org'] });
+  const listen = ['127.0.0.1:0', `ws://127.0.0.1:${await freePort()}`];
+  const { server, web } = await serveBoth({ listen, origins: ['https://app.example.org'] });
   const page = await openPage();
   const refusal = await page.run(refusalOf, web);
   expect(refusal).toMatchObject({ code: 'YODEL_WEBSOCKET_REFUSED', isYodelError: true });

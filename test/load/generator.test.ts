@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Generator, type GeneratorEnd } from '../../src/load/generator.ts';
 import { type LoadSettings, sharesOf } from '../../src/load/plan.ts';
 import { Tally } from '../../src/load/tally.ts';
+import { freePort } from '../support/ports.ts';
 import { listen } from '../support/servers.ts';
 import { settingsOf } from './settings.ts';
 
@@ -204,7 +205,7 @@ async function restartable() {
 
 test('a server that does not come back fails the run', async () => {
   const server = await restartable();
-  const port = await server.up(0);
+  const port = await server.up(await freePort());
   const { end, total } = await run({ address: `127.0.0.1:${port}`, durationMs: 60_000, timeoutMs: 300 }, () => {
     void pause(100).then(server.down);
   });
@@ -214,7 +215,7 @@ test('a server that does not come back fails the run', async () => {
 
 test('outages shorter than the reply time-out do not add up', async () => {
   const server = await restartable();
-  const port = await server.up(0);
+  const port = await server.up(await freePort());
   const timeoutMs = 600;
   const { end } = await run({ address: `127.0.0.1:${port}`, durationMs: 1600, timeoutMs }, (generator) => {
     const outage = async () => {

@@ -94,7 +94,7 @@ test('a long message and many short ones arrive whole, in both directions', asyn
   socket.on('message', (message) => received.push(String(message)));
   const sent = Array.from({ length: 2000 }, (_, at) => `${at}`);
   for (const text of sent) socket.send(text);
-  await expect.poll(() => received.length, { timeout: 10_000 }).toBe(sent.length);
+  await expect.poll(() => received.length).toBe(sent.length);
   expect(received).toEqual(sent);
 });
 
@@ -216,7 +216,7 @@ test('a client that reads nothing is not read either, and the server keeps littl
         before = sent;
         return isQuiet;
       },
-      { interval: 200, timeout: 10_000 },
+      { interval: 200 },
     )
     .toBe(true);
   expect(before).toBeLessThan(400);
@@ -224,7 +224,7 @@ test('a client that reads nothing is not read either, and the server keeps littl
   let received = 0;
   socket.on('message', () => received++);
   socket.resume();
-  await expect.poll(() => received, { timeout: 20_000 }).toBe(500);
+  await expect.poll(() => received).toBe(500);
 });
 
 test('a shutdown answers what has arrived and closes with the code 1001', async () => {

@@ -114,11 +114,15 @@ async function openPage(tools: DevTools, url: string): Promise<Page> {
   const lines: string[] = [];
   const loaded = Promise.withResolvers<void>();
   tools.onEvents(session, (method, params) => {
-    if (method === 'Page.loadEventFired') loaded.resolve();
+    // The page that was there before has a load event, too.
+    if (method === 'Page.lifecycleEvent' && params.name === 'load' && params.loaderId !== first) loaded.resolve();
     const line = printedBy(method, params);
     if (line !== undefined) lines.push(line);
   });
   for (const domain of ['Page', 'Runtime', 'Log']) await tools.send(`${domain}.enable`, {}, session);
+  const { frameTree } = await tools.send('Page.getFrameTree', {}, session);
+  const first = (frameTree as { frame: { loaderId: string } }).frame.loaderId;
+  await tools.send('Page.setLifecycleEventsEnabled', { enabled: true }, session);
   await tools.send('Page.navigate', { url }, session);
   await loaded.promise;
   const printed = () => lines.join('\n');
