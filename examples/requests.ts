@@ -38,8 +38,8 @@ for await (const message of client) {
 }
 
 // A request that takes too long is given up. Its late reply is dropped, and never taken for that of another request.
-await client.request({ id: 3, waitMs: 100 }, { timeoutMs: 10 }).catch((error) => console.log(error.code));
-await ask(4, 150);
+await client.request({ id: 3, waitMs: 1000 }, { timeoutMs: 10 }).catch((error) => console.log(error.code));
+await ask(4, 1000);
 console.log('late replies:', client.counters.lateReplies);
 
 await client.close();

@@ -13,7 +13,7 @@ const programs: Record<string, RegExp> = {
   'binary.ts': /03 02 01/,
   'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
   'requests.ts':
-    /^\{"id":2,"waited":10\}\n\{"id":1,"waited":200\}\n\{"news":"question 1 has arrived"\}\n\{"news":"question 2 has arrived"\}\nYODEL_REQUEST_TIMEOUT\n\{"id":4,"waited":150\}\nlate replies: 1\n$/,
+    /^\{"id":2,"waited":10\}\n\{"id":1,"waited":200\}\n\{"news":"question 1 has arrived"\}\n\{"news":"question 2 has arrived"\}\nYODEL_REQUEST_TIMEOUT\n\{"id":4,"waited":1000\}\nlate replies: 1\n$/,
   'log-in.ts': /^logged in\nada: hello\nlogged in again\nada: hello again\nclosed because of undefined\n$/,
   'pool.ts': /^ONE TWO THREE FOUR FIVE SIX\n6 requests on 3 connections, 3 of them open\n$/,
   'streams.ts': /^50000 sent, 50000 received\nA\nB\n$/,
