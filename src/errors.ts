@@ -83,7 +83,8 @@ export const errorCodes = {
   YODEL_INVALID_POSITION: 'A text is not a position in the history of a room.',
   YODEL_STORE_FULL: 'More than busBuffer waits to be stored in rooms.',
   YODEL_FELL_BEHIND: 'A member of a room read too slowly and has missed messages. See the option roomBehind.',
-  YODEL_HANDLER_TIMEOUT: 'The handler neither finished a call nor sent anything for handlerTimeout.',
+  YODEL_HANDLER_TIMEOUT:
+    'The handler neither finished a call nor sent anything for handlerTimeout; or its `start` took longer than startTimeout, or its `stop` longer than the shutdown may.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 

@@ -164,6 +164,16 @@ export const serverOptions = {
     reason:
       'The limit of Linux itself (net.core.somaxconn), which shortens it where it is less. So bursts of thousands wait instead of failing.',
   },
+  /** The time-out for the handler's `start`; the server does not start then, or a reload changes nothing. */
+  startTimeout: {
+    kind: 'duration',
+    default: 10_000,
+    max: longestDuration,
+    off: 'never',
+    summary: "The time-out for the handler's `start`; the server does not start then, or a reload changes nothing.",
+    reason:
+      "As fastify's pluginTimeout: long enough for a connection to a database. Work that takes longer should not delay the start.",
+  },
   /** Keep accepting connections for this long after a shutdown begins and readiness is off. */
   drainDelay: {
     kind: 'duration',

@@ -27,6 +27,7 @@ import type { Listener, ListenOptions, ServerTls, ServerWebSocket, Transport } f
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
 import { Attached, type HandleUpgradeOptions } from './attached.ts';
 import { channelsOf } from './channels.ts';
+import { type Delay, startDelay } from './delay.ts';
 import type { AnyReloadOptions, AnyServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
@@ -59,6 +60,8 @@ export class MessageServer implements SessionServer {
     readonly webSocket: ServerWebSocket;
   };
   readonly #listeners: Listener[] = [];
+  /** While listeners are added. */
+  #binding: Promise<void> | undefined;
   readonly #attached: Attached;
   #hasStarted = false;
   /** `close` was called. */
@@ -91,7 +94,12 @@ export class MessageServer implements SessionServer {
     });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
-    this.#handlers = new StartedHandlers({ server: this, telemetry: this.#telemetry, clock: this.#clock });
+    this.#handlers = new StartedHandlers({
+      server: this,
+      telemetry: this.#telemetry,
+      clock: this.#clock,
+      shutdownTimeout: () => this.#limits.shutdownTimeout,
+    });
     checkTls(options.tls);
     this.#listenOptions = {
       tls: options.tls,
@@ -166,27 +174,30 @@ export class MessageServer implements SessionServer {
     try {
       await this.#rooms.start();
       const handler = resolveHandler(this.#options.handler ?? echo);
-      await this.#handlers.start(handler);
+      await this.#handlers.start(handler, this.#limits.startTimeout);
       if (this.#isClosing)
         throw new YodelError('YODEL_SHUTTING_DOWN', 'the server was closed while its handler started');
       this.#acceptor.started = this.#handlers.use(handler);
-      for (const [index, address] of addresses.entries()) {
-        const listener = await transport.listen(address, {
-          ...this.#listenOptions,
-          ...this.#accepting,
-          descriptor: this.#options.descriptors?.[index],
-          backlog: this.#limits.backlog,
-          handshakeTimeout: this.#limits.handshakeTimeout,
-          keepAlive: this.#limits.keepAlive,
-        });
-        this.#listeners.push(listener);
-        if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
-      }
+      this.#binding = this.#bind(addresses, transport).finally(() => {
+        this.#binding = undefined;
+      });
+      await this.#binding;
       await refuseOwnAddress(handler.upstream, this.addresses);
       this.#hasStarted = true;
     } catch (error) {
       await this.close({ timeoutMs: 0 });
       throw error;
+    }
+  }
+
+  async #bind(addresses: readonly SocketAddress[], transport: Transport): Promise<void> {
+    const { backlog, handshakeTimeout, keepAlive } = this.#limits;
+    for (const [index, address] of addresses.entries()) {
+      const descriptor = this.#options.descriptors?.[index];
+      const options = { ...this.#listenOptions, ...this.#accepting, descriptor, backlog, handshakeTimeout, keepAlive };
+      const listener = await transport.listen(address, options);
+      this.#listeners.push(listener);
+      if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
     }
   }
 
@@ -219,7 +230,7 @@ export class MessageServer implements SessionServer {
     refuseOwnAddressNow(settings.session.handler.upstream, this.addresses);
     const handler = resolveHandler(options.handler ?? echo);
     const apply = () => this.#apply(options, settings, changes.tls);
-    const starting = this.#handlers.start(handler);
+    const starting = this.#handlers.start(handler, limits.startTimeout);
     if (!starting) return apply();
     const over = Promise.withResolvers<void>();
     this.#reloading = over.promise;
@@ -284,6 +295,7 @@ export class MessageServer implements SessionServer {
     // Clients that never stop sending are read for a quarter of the time, because most of it is for the replies.
     const readMs = timeoutMs / 4;
     const timer = this.#clock.after(readMs, () => this.#stop.abort());
+    if (this.#binding) await this.#binding.catch(() => undefined);
     await Promise.all(this.#listeners.map((listener) => listener.close(this.#stop.signal)));
     const { sessions } = this.#acceptor;
     const hasListened = this.#hasStarted || this.#listeners.length > 0;
@@ -372,21 +384,3 @@ function longestMessageOf(
 
 /** As for what the server behind a proxy sends. In bytes. */
 const longestForwarded = 16_777_216;
-
-/** A wait that can be cut short. */
-interface Delay {
-  readonly over: Promise<void>;
-  skip(): void;
-}
-
-function startDelay(clock: Clock, ms: number): Delay {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = clock.after(ms, resolve);
-  return {
-    over: promise,
-    skip() {
-      timer.cancel();
-      resolve();
-    },
-  };
-}

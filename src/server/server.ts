@@ -73,12 +73,13 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, options?: HandleUpgradeOptions): boolean;
   /**
    * Changes the given options; others stay as they are. Resolves when they apply: at once, unless the handler is a new one with a
-   * `start`, which is awaited first. Open sessions keep the handler, the codec and the limits that they started with; what rooms are
+   * `start`, which is awaited first, for `startTimeout`. Open sessions keep the handler, the codec and the limits that they started with; what rooms are
    * sent is encoded by the new codec. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
    * certificates are requested, `alpn`, `backlog`, `handshakeTimeout`, `keepAlive`, `pingInterval` and the longest message of WebSocket.
    *
    * @throws YodelError in the promise: `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`, and what the handler's `start`
-   *   throws; then nothing has changed
+   *   throws; `YODEL_HANDLER_TIMEOUT` if that takes too long, and `YODEL_SHUTTING_DOWN` if the server is closed meanwhile; then nothing
+   *   has changed
    */
   reload(options: ReloadOptions<Data, C>): Promise<void>;
 }
@@ -91,7 +92,8 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
  * ```
  *
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_HANDLER`, `YODEL_ADDRESS_IN_USE`,
- *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is already aborted; what the handler's `start` throws
+ *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is aborted; what the handler's `start` throws, or `YODEL_HANDLER_TIMEOUT` if that
+ *   takes longer than `startTimeout`
  */
 export async function serve<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
   options: ServeOptions<Data, C> & WithData<NoInfer<Data>> = {} as ServeOptions<Data, C> & WithData<NoInfer<Data>>,
@@ -100,11 +102,17 @@ export async function serve<Data = Record<string, unknown>, C extends MaybeCodec
   const { signal, transport = runtimeTransport } = options;
   signal?.throwIfAborted();
   const server = new MessageServer(options);
-  await server.listen(listenAddressesOf(options), transport);
   const abort = () => void server.close();
   signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => signal?.removeEventListener('abort', abort));
-  // The signal may have been aborted while the server started to listen.
+  try {
+    await server.listen(listenAddressesOf(options), transport);
+  } catch (error) {
+    // Aborted while the handler started: the reason is the signal's.
+    signal?.throwIfAborted();
+    throw error;
+  }
+  // It may have been aborted after that.
   if (signal?.aborted) await server.close();
   signal?.throwIfAborted();
   return server as unknown as Server<Data, C>;

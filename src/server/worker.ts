@@ -48,6 +48,8 @@ export interface WorkerOptions {
   /** Descriptors of this process that each worker inherits. */
   readonly descriptors?: readonly number[] | undefined;
   readonly listener: WorkersListener;
+  /** Kills and replaces a worker that takes longer to change its work, in milliseconds. 0: never. */
+  readonly reloadTimeout: number;
 }
 
 /** What a worker needs of those that run beside it. */
@@ -65,8 +67,6 @@ const minPauseMs = 100;
 const maxPauseMs = 10_000;
 /** A worker that ran for this long did not fail at startup. */
 const stableAfterMs = 10_000;
-/** Generous, because loading a handler file may take long. */
-const reloadTimeoutMs = 30_000;
 
 /** Thrown by {@link Worker.start}: it ended before it listened. It has printed the reason on stderr. */
 export class WorkerFailed extends Error {
@@ -223,14 +223,15 @@ export class Worker<Work> implements WorkerView, SocketTaker {
 
   async #reload(work: Work): Promise<string | undefined> {
     const number = ++this.#reloads;
+    const { reloadTimeout } = this.#options;
     return await new Promise((resolve) => {
       const late = () => {
         this.#process?.kill();
-        resolve(`worker ${this.number} did not respond within ${reloadTimeoutMs / 1000} s and is being replaced`);
+        resolve(`worker ${this.number} did not respond within ${reloadTimeout / 1000} s and is being replaced`);
       };
-      const timer = realClock.deadline(reloadTimeoutMs, late);
+      const timer = reloadTimeout > 0 ? realClock.deadline(reloadTimeout, late) : undefined;
       this.#reloaded = (refused) => {
-        timer.cancel();
+        timer?.cancel();
         resolve(refused);
       };
       this.#process?.send({ reload: work, number });

@@ -59,15 +59,15 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
    */
   readonly limitsItself?: boolean | undefined;
   /**
-   * Called once before the server listens, and before any session, such as to connect to a database. A promise is awaited. If it
-   * fails, `serve()` rejects with what was thrown, and nothing listens. A handler that `reload()` brings is started before it gets
+   * Called once before the server listens, and before any session, such as to connect to a database. A promise is awaited, for
+   * `startTimeout`. If it fails, `serve()` rejects with what was thrown, and nothing listens. A handler that `reload()` brings is started before it gets
    * sessions. With several servers or processes: called in each.
    */
   readonly start?: ((server: SessionServer<Data, C>) => void | Promise<void>) | undefined;
   /**
    * Called once when the last session is closed: after a shutdown, or after `reload()` has brought another handler. `close()` of the
    * server waits for the promise for as long as is left of `shutdownTimeout`, at least a second. A failure is reported. Not
-   * called if `start` has failed.
+   * called if `start` has failed; if it took too long, called when it has succeeded after all.
    */
   readonly stop?: ((server: SessionServer<Data, C>) => void | Promise<void>) | undefined;
   /**

@@ -16,18 +16,22 @@ describe('a signal', () => {
   it('that is aborted while the server starts to listen leaves nothing open', async () => {
     const controller = new AbortController();
     const transport = memoryTransport();
+    const listening = Promise.withResolvers<void>();
     const slow = Promise.withResolvers<void>();
     const serving = serve({
       signal: controller.signal,
       transport: {
         ...transport,
         async listen(...all) {
+          listening.resolve();
           await slow.promise;
           return transport.listen(...all);
         },
       },
     });
+    await listening.promise;
     controller.abort(reason);
+    await settled();
     slow.resolve();
     await expect(serving).rejects.toBe(reason);
     await (await serve({ transport })).close();

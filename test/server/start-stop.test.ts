@@ -4,6 +4,7 @@ import { YodelError } from '../../src/errors.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { HandlerObject } from '../../src/session/handler.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { parse } from '../../src/transcript/library.ts';
 import { mockServer } from '../../src/transcript/mock/mock.ts';
@@ -73,6 +74,80 @@ describe('start', () => {
     expect(calls).toEqual(['a stop']);
     const other = await serve({ transport });
     await other.close();
+  });
+
+  it('that takes longer than startTimeout makes serve() fail, and is followed by stop if it ends after all', async () => {
+    const clock = new FakeClock();
+    const memory = memoryTransport();
+    const listen = vi.spyOn(memory, 'listen');
+    const calls: string[] = [];
+    const ready = Promise.withResolvers<void>();
+    const handler = noting(calls, 'a', { start: () => ready.promise });
+    const refused = expect(serve({ transport: memory, clock, handler })).rejects.toMatchObject({
+      code: 'YODEL_HANDLER_TIMEOUT',
+      message: 'the start() of the handler has not finished within startTimeout (10 s)',
+    });
+    await clock.advance(10_000);
+    await refused;
+    expect(listen).not.toHaveBeenCalled();
+    expect(calls).toEqual([]);
+    ready.resolve();
+    await settled();
+    expect([calls, clock.waiting]).toEqual([['a stop'], 0]);
+  });
+
+  it('that fails after startTimeout disturbs nobody', async () => {
+    const clock = new FakeClock();
+    const ready = Promise.withResolvers<void>();
+    const stop = vi.fn();
+    const serving = serve({
+      transport: memoryTransport(),
+      clock,
+      startTimeout: 1,
+      handler: { start: () => ready.promise, stop },
+    });
+    const refused = expect(serving).rejects.toMatchObject({ code: 'YODEL_HANDLER_TIMEOUT' });
+    await clock.advance(1);
+    await refused;
+    ready.reject(new Error('no database'));
+    await settled();
+    expect(stop).not.toHaveBeenCalled();
+  });
+
+  it('may take as long as it likes with startTimeout 0', async () => {
+    const clock = new FakeClock();
+    const ready = Promise.withResolvers<void>();
+    const serving = serve({
+      transport: memoryTransport(),
+      clock,
+      startTimeout: 0,
+      handler: { start: () => ready.promise },
+    });
+    await clock.advance(86_400_000);
+    ready.resolve();
+    await (await serving).close();
+  });
+
+  it.each([
+    ['ends', 'stop follows'],
+    ['never ends', 'it is given up'],
+  ])('during which the signal is aborted makes serve() fail: if it %s, %s', async (how) => {
+    const clock = new FakeClock();
+    const calls: string[] = [];
+    const ready = Promise.withResolvers<void>();
+    const controller = new AbortController();
+    const start = vi.fn(() => ready.promise);
+    const handler = noting(calls, 'a', { start });
+    const { signal } = controller;
+    const refused = expect(serve({ transport: memoryTransport(), clock, handler, signal })).rejects.toBe('enough');
+    await vi.waitFor(() => expect(start).toHaveBeenCalled());
+    controller.abort('enough');
+    if (how === 'ends') ready.resolve();
+    // shutdownTimeout is longer than startTimeout.
+    else await clock.advance(10_000);
+    await refused;
+    await settled();
+    expect([calls, clock.waiting]).toEqual([how === 'ends' ? ['a stop'] : [], 0]);
   });
 
   it('is followed by stop when the server cannot listen', async () => {
@@ -281,15 +356,96 @@ describe('a reload', () => {
     expect(await (await harness.connect()).says('a\n')).toBe('second\n');
   });
 
-  it('that ends after the server has closed stops its handler', async () => {
+  it('whose handler starts when the server is closed is waited for, and its handler stops', async () => {
     const calls: string[] = [];
     const ready = Promise.withResolvers<void>();
     const harness = await Harness.open();
     const reloading = harness.server.reload({ handler: noting(calls, 'late', { start: () => ready.promise }) });
-    await harness.close();
+    const closing = harness.server.close().then(() => calls.push('closed'));
+    await harness.passes(5000);
+    expect(calls).toEqual([]);
     ready.resolve();
-    await reloading;
+    await Promise.all([reloading, closing]);
+    expect(calls).toEqual(['late stop', 'closed']);
+  });
+
+  it('whose handler still starts when the time of the shutdown is over fails, and its handler stops when it has started', async () => {
+    const calls: string[] = [];
+    const ready = Promise.withResolvers<void>();
+    const harness = await Harness.open();
+    const reloading = harness.server.reload({ handler: noting(calls, 'late', { start: () => ready.promise }) });
+    const refused = expect(reloading).rejects.toMatchObject({ code: 'YODEL_SHUTTING_DOWN' });
+    await harness.close();
+    await refused;
+    expect(calls).toEqual([]);
+    ready.resolve();
+    await settled();
     expect(calls).toEqual(['late stop']);
+  });
+
+  it('whose handler takes longer than startTimeout to start fails and changes nothing, and later ones do not wait', async () => {
+    const calls: string[] = [];
+    const ready = Promise.withResolvers<void>();
+    const harness = await Harness.open({ handler: () => 'old', startTimeout: 3000 });
+    const slow = noting(calls, 'slow', { start: () => ready.promise.then(() => void calls.push('slow start')) });
+    const reloading = harness.server.reload({ handler: slow, startTimeout: 2000, maxConnections: 7 });
+    const refused = expect(reloading).rejects.toMatchObject({
+      code: 'YODEL_HANDLER_TIMEOUT',
+      message: 'the start() of the handler has not finished within startTimeout (2 s)',
+    });
+    const next = harness.server.reload({ maxConnections: 8 });
+    await harness.passes(1999);
+    expect(harness.server.maxConnections).not.toBe(8);
+    await harness.passes(1);
+    await refused;
+    await next;
+    expect(harness.server.maxConnections).toBe(8);
+    expect(await (await harness.connect()).says('a\n')).toBe('old\n');
+    ready.resolve();
+    await settled();
+    expect(calls).toEqual(['slow start', 'slow stop']);
+  });
+
+  it('to a handler whose start took too long, and still goes on, waits for that start', async () => {
+    const calls: string[] = [];
+    const ready = Promise.withResolvers<void>();
+    const slow = noting(calls, 'slow', {
+      start: () => {
+        calls.push('slow start');
+        return ready.promise;
+      },
+    });
+    const harness = await Harness.open();
+    const refused = expect(harness.server.reload({ handler: slow })).rejects.toMatchObject({
+      code: 'YODEL_HANDLER_TIMEOUT',
+    });
+    await harness.passes(10_000);
+    await refused;
+    const again = harness.server.reload({ handler: slow });
+    await harness.passes(9999);
+    ready.resolve();
+    await again;
+    expect(await (await harness.connect()).says('a\n')).toBe('slow a\n');
+    expect(calls).toEqual(['slow start']);
+  });
+
+  it('does not wait longer than shutdownTimeout for the stop of the handler that it brings back', async () => {
+    const calls: string[] = [];
+    const failures: YodelError[] = [];
+    const a = noting(calls, 'a', { stop: () => new Promise(() => undefined) });
+    const telemetry = { stopFailed: (error: YodelError) => failures.push(error) };
+    const harness = await Harness.open({ handler: a, shutdownTimeout: 4000, telemetry });
+    await harness.server.reload({ handler: noting(calls, 'b') });
+    const reloading = harness.server.reload({ handler: a });
+    await harness.passes(3999);
+    expect([calls, failures]).toEqual([['a start', 'b start'], []]);
+    await harness.passes(1);
+    await reloading;
+    expect(calls).toEqual(['a start', 'b start', 'a start', 'b stop']);
+    expect(failures).toMatchObject([{ code: 'YODEL_HANDLER_TIMEOUT', message: /within shutdownTimeout$/ }]);
+    const closing = harness.server.close();
+    await harness.passes(4000);
+    await closing;
   });
 });
 

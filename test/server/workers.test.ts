@@ -1,5 +1,5 @@
 /** The supervisor, running a program of the test. */
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ProcessEnd } from '../../src/process/program-process.ts';
 import { Workers } from '../../src/server/workers.ts';
 import { temporaryFile } from '../support/files.ts';
@@ -20,6 +20,7 @@ process.on('message', (command) => {
     if (work.name === 'none') process.exit(7);
     process.send({ listening: true });
   } else if (command.reload) {
+    if (command.reload.name === 'stuck') return;
     const refused = command.reload.refusedBy === number ? 'refused' : undefined;
     if (!refused) work = command.reload;
     process.send({ reloaded: command.number, refused });
@@ -28,7 +29,7 @@ process.on('message', (command) => {
 });
 `;
 
-function workers(work: Work, count = 3) {
+function workers(work: Work, count = 3, reloadTimeout = 0) {
   const deaths: [number, ProcessEnd, number][] = [];
   const all = new Workers<Work>({
     count,
@@ -43,6 +44,7 @@ function workers(work: Work, count = 3) {
       givenUp: () => undefined,
     },
     workerTimeout: 0,
+    reloadTimeout,
   });
   onTestFinished(() => all.kill());
   return { all, deaths };
@@ -73,6 +75,13 @@ describe('workers', () => {
     expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
     await expect(all.reload({ name: 'third', refusedBy: 2 })).rejects.toThrow('refused');
     expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
+  });
+
+  it('that do not change their work in time are killed and replaced', async () => {
+    const { all, deaths } = workers({ name: 'first' }, 1, 50);
+    await all.start();
+    await expect(all.reload({ name: 'stuck' })).rejects.toThrow('worker 1 did not respond within 0.05 s');
+    await vi.waitFor(() => expect(deaths).toMatchObject([[1, { signal: 'SIGKILL' }, 100]]), 20_000);
   });
 
   it('report how each of them ended', async () => {

@@ -28,6 +28,8 @@ import type { ServeSettings, Work } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
 
+/** How long a worker may take to load a handler file, besides the time for its `start`. */
+const loadMs = 30_000;
 /** How long a worker may exceed its own shutdown time before it is killed. */
 const graceMs = 5000;
 
@@ -58,6 +60,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     descriptors,
     listener: listenerFor(outputs),
     workerTimeout: resolveOptions(processOptions, tableValues(processOptions, settings.flags)).workerTimeout,
+    reloadTimeout: limits.startTimeout > 0 ? loadMs + limits.startTimeout : 0,
   });
   let draining = false;
   // New connections may go to a worker that hangs. None goes to one that is down.
