@@ -153,14 +153,16 @@ for (const [how, flags] of [
 
 test('a handler file that is loaded again may have another codec, for new sessions', async () => {
   const file = handlerFile(adding('='), 'adding.mjs');
-  const server = await serve([file, '--watch']);
+  const server = await serve([file]);
   const open = await dial(server.port);
   expect(await open.ask('2')).toBe('=2');
   writeFileSync(file, adding('+'));
+  process.kill(server.pid, 'SIGHUP');
   await server.saw(/yodel: reloaded/);
   expect(await (await dial(server.port)).ask('2')).toBe('+2');
   expect(await open.ask('3')).toBe('=5');
   writeFileSync(file, 'export default ({ text }) => text;');
+  process.kill(server.pid, 'SIGHUP');
   await server.saw(/yodel: reloaded.*yodel: reloaded/s);
   expect(await (await dial(server.port)).ask('two')).toBe('two');
 });
