@@ -44,8 +44,8 @@ export interface JsonOptions<Out = unknown> {
  * {@link https://standardschema.dev | Standard Schema}, and have its type. A message that is not JSON, or not valid, is answered with
  * `{"error": "invalid message: amount: expected a number"}`, and the session goes on; see {@link Codec.invalid}.
  *
- * Values that JSON would lose cannot be encoded: `NaN`, infinite numbers, bigints, what contains itself, and `undefined` or a
- * function, except as a property, which is left out as usual. What an object's `toJSON` returns is sent as it is: an invalid `Date`
+ * Values that JSON would lose cannot be encoded: `NaN`, infinite numbers, bigints, what contains itself, maps, sets, promises, and
+ * `undefined` or a function, except as a property, which is left out as usual. What an object's `toJSON` returns is sent as it is: an invalid `Date`
  * becomes `null`.
  *
  * @typeParam In what this end receives. Without a schema nothing checks that it does
@@ -126,7 +126,7 @@ function stringify(value: unknown): string {
     throw new TypeError(reasonOf(value, error), { cause: error });
   }
   if (text === undefined) throw new TypeError(reasonOf(value, undefined));
-  const lost = text.includes('null') ? lostValue(value) : undefined;
+  const lost = text.includes('null') || text.includes('{}') ? lostValue(value) : undefined;
   if (lost !== undefined) throw new TypeError(lost);
   return text;
 }

@@ -125,6 +125,9 @@ describe('JSON', () => {
     ['NaN inside', { prices: [1, Number.NaN] }, 'NaN at prices[1] is no JSON value'],
     ['an infinite number', { a: { b: Number.NEGATIVE_INFINITY } }, '-Infinity at a.b is no JSON value'],
     ['undefined in an array', { list: [undefined] }, 'undefined at list[0] is no JSON value'],
+    ['a map', { prices: new Map([['tea', 3]]) }, 'a Map at prices is no JSON value'],
+    ['a set', [new Set([1])], 'a Set at [0] is no JSON value'],
+    ['what was not awaited', { user: Promise.resolve('ada') }, 'a promise at user is no JSON value'],
     ['a bigint', 12n, '12n is no JSON value'],
     ['a bigint inside', { id: 12n }, '12n at id is no JSON value'],
     ['what contains itself', cycle, 'it contains itself at parts[0].whole'],
@@ -140,6 +143,27 @@ describe('JSON', () => {
   it('leaves out undefined properties, and lets values convert themselves', () => {
     expect(encode({ a: undefined, b: null, when: new Date(0) })).toBe('{"b":null,"when":"1970-01-01T00:00:00.000Z"}');
     expect(encode({ at: { toJSON: () => null, x: Number.NaN } })).toBe('{"at":null}');
+    expect(encode({ empty: {}, counts: Object.assign(new Map(), { toJSON: () => ({}) }) })).toBe(
+      '{"empty":{},"counts":{}}',
+    );
+    expect(() => encode({ toJSON: () => undefined })).toThrow('its toJSON() returns no JSON value');
+  });
+
+  it('encodes objects that convert themselves, also if they lead back to where they are', () => {
+    class Model {
+      readonly children: Model[] = [];
+      readonly parent: Model | undefined;
+      constructor(parent?: Model) {
+        this.parent = parent;
+        parent?.children.push(this);
+      }
+      toJSON() {
+        return { id: 1 };
+      }
+    }
+    const child = new Model(new Model());
+    expect(encode({ note: null, child })).toBe('{"note":null,"child":{"id":1}}');
+    expect(() => encode([{ count: 1n }, child])).toThrow('1n at [0].count is no JSON value');
   });
 
   it('names the options that it has', () => {

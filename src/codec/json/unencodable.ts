@@ -3,23 +3,22 @@ import { textOfThrown } from '../../errors.ts';
 import { isObject, type Place, pathTo, walk } from './walk.ts';
 
 /**
- * What `JSON.stringify` has silently changed into `null`: `NaN`, infinite numbers, and in arrays what is no JSON value. Undefined:
- * nothing. Only called for texts in which there is a `null`.
+ * What `JSON.stringify` has silently lost: `NaN` and infinite numbers, and in arrays what is no JSON value, which became `null`; maps,
+ * sets and promises, which became `{}`. Undefined: nothing. Only called for texts in which there is one of the two.
  */
 export function lostValue(value: unknown): string | undefined {
-  if (isLost(value, false)) return refusal(String(value));
-  return walk(value, (part, key, place) => {
-    if (!isLost(part, Array.isArray(place.value)) || convertsItself(place)) return undefined;
-    return refusal(describe(part), pathTo(key, place));
-  });
+  if (isLost(value, false)) return refusal(describe(value));
+  return walk(value, (part, key, place) =>
+    isLost(part, Array.isArray(place.value)) ? refusal(describe(part), pathTo(key, place)) : undefined,
+  );
 }
 
 /** Why `JSON.stringify` has returned nothing, or thrown this. */
 export function reasonOf(value: unknown, thrown: unknown): string {
   if (isNothing(value) || typeof value === 'bigint') return refusal(describe(value));
+  if (thrown === undefined) return 'its toJSON() returns no JSON value';
   if (thrown instanceof RangeError) return 'it is nested too deeply';
   const found = walk(value, (part, key, place) => {
-    if (convertsItself(place)) return undefined;
     if (typeof part === 'bigint') return refusal(describe(part), pathTo(key, place));
     return isObject(part) && isInside(part, place) ? `it contains itself at ${pathTo(key, place)}` : undefined;
   });
@@ -27,14 +26,14 @@ export function reasonOf(value: unknown, thrown: unknown): string {
 }
 
 function isLost(part: unknown, isInArray: boolean): boolean {
-  return typeof part === 'number' ? !Number.isFinite(part) : isInArray && isNothing(part);
+  if (typeof part === 'number') return !Number.isFinite(part);
+  return isObject(part) ? isEmptied(part) : isInArray && isNothing(part);
 }
 
-/** Whether the parts of something are not what is sent, because it has a `toJSON` or is in something that has. */
-function convertsItself(place: Place): boolean {
-  for (let one: Place | undefined = place; one; one = one.above)
-    if (typeof (one.value as { toJSON?: unknown }).toJSON === 'function') return true;
-  return false;
+/** Whether it has contents, or will, of which JSON has nothing. */
+function isEmptied(part: object): boolean {
+  const isKind = part instanceof Map || part instanceof Set || part instanceof Promise;
+  return isKind && !('toJSON' in part);
 }
 
 function isInside(part: object, place: Place): boolean {
@@ -48,7 +47,9 @@ function isNothing(value: unknown): boolean {
 
 function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
-  return typeof value === 'function' ? 'a function' : String(value);
+  if (typeof value === 'function') return 'a function';
+  if (value instanceof Promise) return 'a promise';
+  return isObject(value) ? `a ${value instanceof Map ? 'Map' : 'Set'}` : String(value);
 }
 
 function refusal(what: string, path?: string): string {

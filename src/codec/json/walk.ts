@@ -10,7 +10,8 @@ export interface Place {
 }
 
 /**
- * Calls `visit` with every part of every object and array in the value, and returns the first text that it returns.
+ * Calls `visit` with every part of every object and array in the value, and returns the first text that it returns. What is in an object
+ * with `toJSON` is no part: something else is sent for it, and it may lead back to where it is, as models with a parent do.
  *
  * @param visit gets the part, its key and what it is in
  */
@@ -18,7 +19,7 @@ export function walk(
   value: unknown,
   visit: (part: unknown, key: string, place: Place) => string | undefined,
 ): string | undefined {
-  if (!isObject(value)) return undefined;
+  if (!hasParts(value)) return undefined;
   const places: Place[] = [{ value, above: undefined, key: '' }];
   for (let place = places.pop(); place; place = places.pop()) {
     const parts = place.value as Record<string, unknown>;
@@ -26,10 +27,14 @@ export function walk(
       const part = parts[key];
       const found = visit(part, key, place);
       if (found !== undefined) return found;
-      if (isObject(part)) places.push({ value: part, above: place, key });
+      if (hasParts(part)) places.push({ value: part, above: place, key });
     }
   }
   return undefined;
+}
+
+function hasParts(value: unknown): value is object {
+  return isObject(value) && typeof (value as { toJSON?: unknown }).toJSON !== 'function';
 }
 
 /** Where a part is, such as `items[0].name`. */
