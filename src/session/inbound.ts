@@ -105,7 +105,10 @@ export class Inbound {
     return this.#intake.isEmpty && this.#lastFault === undefined && (this.#journaling?.isEmpty ?? true);
   }
 
-  /** What was admitted before it could be handled. Created when it is first used: only sessions with requests need it. */
+  /**
+   * What was admitted before it could be handled. Created when it is first used: only sessions with requests need it, and faults that
+   * follow calls of the handler.
+   */
   get ahead(): ReadAhead {
     this.#ahead ??= new ReadAhead();
     return this.#ahead;

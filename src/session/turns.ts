@@ -198,7 +198,10 @@ export class Turns implements Receiver {
         const next = inbound.next();
         if (!next) break;
         if (hasMessages(next)) runner.handle(next);
-        else this.#handleFault(next);
+        else if (runner.isBusy && this.#followsReplies(next)) {
+          inbound.ahead.putBack(next);
+          break;
+        } else this.#handleFault(next);
       }
       if (this.#requests) this.#takeReplies(this.#requests);
     }
@@ -224,6 +227,14 @@ export class Turns implements Receiver {
   /** Whether it goes on reading only because a reply may follow, without which the handler does not get on. */
   #mayReadReplies(): boolean {
     return this.awaitsPeer && !this.inbound.isFullForReplies;
+  }
+
+  /**
+   * Whether a fault waits for the calls of the handler, where there are several at a time: what was received before it is answered
+   * before it.
+   */
+  #followsReplies({ effect }: Fault): boolean {
+    return effect === 'close' || (effect === 'discard' && this.#settings.limits.replyOrder === 'received');
   }
 
   #handleFault({ error, effect, messages }: Fault): void {

@@ -277,6 +277,39 @@ describe('with several calls in flight', () => {
     expect(peer.ended).toBe(true);
   });
 
+  it.each(['received', 'finished'] as const)(
+    '%s: an error of the peer ends the session after the replies to earlier messages',
+    async (replyOrder) => {
+      const { handler, peer } = await controlled({ replyOrder, maxMessageLength: 5 });
+      await peer.says('a\nb\nmuch too long\nc\n');
+      await handler.replies('b');
+      expect(peer.ended).toBe(false);
+      await handler.replies('a');
+      const answers = replyOrder === 'received' ? 're: a\nre: b\n' : 're: b\nre: a\n';
+      expect(peer.text).toBe(`${answers}error: message 3 is longer than the limit of 5 bytes\n`);
+      expect(peer.ended).toBe(true);
+      expect(handler.seen).toEqual(['a', 'b']);
+    },
+  );
+
+  it('received: the error reply to a message that is discarded waits for its turn', async () => {
+    const { handler, peer } = await controlled({ maxMessageLength: 5, onTooLong: 'discard' });
+    await peer.says('a\nb\nmuch too long\nc\n');
+    await handler.replies('b');
+    expect(peer.text).toBe('');
+    await handler.replies('a');
+    await handler.replies('c');
+    expect(peer.text).toBe('re: a\nre: b\nerror: message 3 is longer than the limit of 5 bytes\nre: c\n');
+  });
+
+  it('finished: the error reply to a message that is discarded waits for nothing', async () => {
+    const options = { replyOrder: 'finished', maxMessageLength: 5, onTooLong: 'discard' } as const;
+    const { handler, peer } = await controlled(options);
+    await peer.says('a\nmuch too long\nc\n');
+    expect(peer.text).toBe('error: message 2 is longer than the limit of 5 bytes\n');
+    expect(handler.seen).toEqual(['a', 'c']);
+  });
+
   it('the event handled is emitted for each, with its own duration', async () => {
     const handled: [number, number][] = [];
     const { handler, peer, harness } = await controlled({

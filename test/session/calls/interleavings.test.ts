@@ -6,16 +6,21 @@ import { settled } from '../../../src/testing/turns.ts';
 import { fc } from '../../support/fast-check.ts';
 import { Harness } from '../harness.ts';
 
-/** What the handler does with a message, and after how many milliseconds; undefined: within its call; 0: with a resolved promise. */
+/**
+ * What the handler does with a message, and after how many milliseconds; undefined: within its call; 0: with a resolved promise. A message
+ * that is too long does not reach it.
+ */
 const ways = fc.record({
   does: fc.oneof(
     { weight: 12, arbitrary: fc.constant('echo' as const) },
     { weight: 2, arbitrary: fc.constantFrom('nothing' as const, 'twice' as const) },
     { weight: 1, arbitrary: fc.constantFrom('throw' as const, 'unsendable' as const) },
+    { weight: 1, arbitrary: fc.constant('too long' as const) },
   ),
   after: fc.oneof(fc.constant(undefined), fc.constant(0), fc.integer({ min: 1, max: 50 })),
 });
-type Way = { does: 'echo' | 'nothing' | 'twice' | 'throw' | 'unsendable'; after: number | undefined };
+type Way = { does: 'echo' | 'nothing' | 'twice' | 'throw' | 'unsendable' | 'too long'; after: number | undefined };
+const maxMessageLength = 20;
 
 const scripts = fc.record({
   framing: fc.constantFrom('lines', 'delimiter:||'),
@@ -23,6 +28,7 @@ const scripts = fc.record({
   replyOrder: fc.constantFrom('received' as const, 'finished' as const),
   highWaterMark: fc.integer({ min: 1, max: 2000 }),
   rate: fc.constantFrom(0, 100),
+  onTooLong: fc.constantFrom('discard' as const, 'close' as const),
   /** The messages, in parts with pauses between them. */
   parts: fc.array(fc.record({ messages: fc.array(ways, { maxLength: 12 }), pause: fc.integer({ min: 0, max: 30 }) }), {
     maxLength: 4,
@@ -34,6 +40,8 @@ const scripts = fc.record({
 
 /** What the client gets for a message. */
 function repliesTo(number: number, { does }: Way): string[] {
+  if (does === 'too long')
+    return [`error: message ${number + 1} is longer than the limit of ${maxMessageLength} bytes`];
   if (does === 'echo') return [`m${number}`];
   return does === 'twice' ? [`m${number}`, `m${number}`] : [];
 }
@@ -54,6 +62,7 @@ it('each message is answered once, in the promised order, whatever is in flight 
         network: { chunkSize, capacity },
         // What fails is expected.
         telemetry: { handlerFailed: () => undefined },
+        maxMessageLength,
         ...limits,
         handler({ text }, session): Reply | Promise<Reply> {
           const number = Number(text.slice(1));
@@ -77,8 +86,10 @@ it('each message is answered once, in the promised order, whatever is in flight 
       });
       const peer = await harness.connect();
       let number = 0;
+      const frameOf = (index: number, does: Way['does']) =>
+        encode(parseFraming(framing), `m${index}${does === 'too long' ? 'x'.repeat(maxMessageLength) : ''}`);
       for (const { messages, pause } of parts) {
-        peer.connection.write(Buffer.concat(messages.map(() => encode(parseFraming(framing), `m${number++}`))));
+        peer.connection.write(Buffer.concat(messages.map(({ does }) => frameOf(number++, does))));
         await settled();
         await harness.passes(pause);
       }
@@ -91,25 +102,26 @@ it('each message is answered once, in the promised order, whatever is in flight 
       await harness.passes(script.length * 60);
 
       const received = peer.text.split(framing === 'lines' ? '\n' : '||').slice(0, -1);
+      const closesAt = limits.onTooLong === 'close' ? script.findIndex(({ does }) => does === 'too long') : -1;
+      const readable = closesAt === -1 ? script : script.slice(0, closesAt);
       const failed = called.filter((each) => isFailure(script[each] as Way));
-      const replies = received.filter((text) => !text.startsWith('error'));
+      const replies = received.filter((text) => text.startsWith('m'));
       expect(most).toBeLessThanOrEqual(limits.concurrency);
       expect(called).toEqual(called.toSorted((a, b) => a - b));
-      if (failed.length === 0) {
-        expect(called).toEqual(script.map((_, each) => each));
-        expect(received.length).toBe(replies.length);
-      }
-      const first = failed[0] ?? script.length;
+      if (failed.length === 0)
+        expect(called).toEqual(readable.flatMap(({ does }, each) => (does === 'too long' ? [] : [each])));
+      const first = failed[0] ?? readable.length;
       const inOrder = script.flatMap((way, each) => (each < first ? repliesTo(each, way) : []));
-      if (limits.replyOrder === 'received') expect(replies).toEqual(inOrder);
-      else if (failed.length === 0) {
-        expect(replies.toSorted()).toEqual(inOrder.toSorted());
-      }
-      if (limits.replyOrder === 'finished') {
+      const last = failed[0] === undefined ? closesAt : -1;
+      if (last !== -1) inOrder.push(...repliesTo(last, script[last] as Way));
+      if (failed.length > 0) inOrder.push('error: the handler failed on the server');
+      if (limits.replyOrder === 'received') expect(received).toEqual(inOrder);
+      else {
+        if (failed.length === 0) expect(received.toSorted()).toEqual(inOrder.toSorted());
+        if (failed.length > 0 || last !== -1) expect(received.at(-1)).toBe(inOrder.at(-1));
         const times = replies.map((text) => finished.get(text) as number);
         expect(times).toEqual(times.toSorted((a, b) => a - b));
       }
-      if (failed.length > 0) expect(received.length - replies.length).toBeGreaterThanOrEqual(1);
       expect(peer.closed).toBe(true);
       await harness.close();
     }),
