@@ -15,6 +15,7 @@ import { isOwnError, isYodelError, systemError, YodelError } from '../errors.ts'
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { handlerFailure } from './calls/failures.ts';
+import { isRefusal } from './fault.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
@@ -222,6 +223,8 @@ export class Lifecycle {
     if (this.#error !== undefined && thrown === this.#error) return;
     if (isInputFault(this.#session, thrown)) return this.fail(thrown);
     if (isRequestEnd(this.#session, thrown)) return this.close(undefined);
+    this.endedBy ??= 'handler';
+    if (isRefusal(thrown)) return this.fail(thrown);
     if (isOwnError(thrown) && !this.isOver) return this.fail(thrown);
     const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this.#session, error);
@@ -230,12 +233,14 @@ export class Lifecycle {
 
   /** A function of the program that finds ids in messages threw. The log gets its error, which is not for peers. */
   correlationFailed(error: YodelError): void {
+    this.endedBy ??= 'handler';
     if (!this.isOver) this.#settings.telemetry.handlerFailed(this.#session, error);
     this.fail(error);
   }
 
   /** The handler took too long: the session ends, and the handler learns it by its signal. */
   abandonHandler(error: YodelError): void {
+    this.endedBy ??= 'handler';
     const cause = `${this.#runner.waitsFor} has not finished`;
     this.#settings.telemetry.handlerFailed(this.#session, new YodelError(error.code, error.message, { cause }));
     this.#isHandlerAbandoned = true;

@@ -10,8 +10,8 @@ import type { Protocol } from '../framing/protocol.ts';
 import { Warnings } from './warnings.ts';
 
 /**
- * The first cause of a session's end: the peer, the handler (`session.end()`, `close()` or `abort()`), the server's shutdown,
- * or the limit `maxMessages`.
+ * The first cause of a session's end: the peer, the handler (`session.end()`, `close()` or `abort()`, or because it threw or took
+ * too long), the server's shutdown, or the limit `maxMessages`.
  */
 export type EndedBy = 'peer' | 'handler' | 'shutdown' | 'limit';
 

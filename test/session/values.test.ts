@@ -174,6 +174,23 @@ describe('a message that the codec refuses', () => {
     expect(counts.get('YODEL_UNDECODABLE_MESSAGE')).toBe(1);
   });
 
+  it('closes the session after the replies to earlier messages, where several are handled at a time', async () => {
+    const slow = Promise.withResolvers<number>();
+    const failures: unknown[] = [];
+    const { peer } = await meet({
+      codec: json(undefined, { invalid: 'close' }),
+      concurrency: 2,
+      handler: () => slow.promise,
+      telemetry: { handlerFailed: (_, error) => failures.push(error) },
+    });
+    expect(await peer.says('1\n}\n2\n')).toBe('');
+    slow.resolve(1);
+    await settled();
+    expect(peer.text).toBe('1\n{"error":"invalid message: not JSON: unexpected \\"}\\" at character 1"}\n');
+    expect(peer.ended).toBe(true);
+    expect(failures).toEqual([]);
+  });
+
   it('is answered by a line of text if the codec has no error replies, also where the framing can hardly carry one', async () => {
     const codec: AnyCodec = {
       name: 'numbers',

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { YodelError } from '../../src/errors.ts';
+import { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Peer } from '../../src/testing/peer.ts';
@@ -62,6 +62,14 @@ describe('a session that ended without an error has its duration, and what ended
   it.each(['close', 'abort', 'end'])('the handler, by %s()', async (text) => {
     const account = await accountOf({ handler }, (_scene, peer) => peer.says(`${text}\n`));
     expect(account).toEqual({ endedBy: 'handler', durationMs: 1500 });
+  });
+
+  it('the handler, by an error of its own', async () => {
+    const denies: Handler = () => {
+      throw new YodelError('APP_DENIED', 'no');
+    };
+    const account = await accountOf({ handler: denies }, (_scene, peer) => peer.says('a\n'));
+    expect(account?.endedBy).toBe('handler');
   });
 
   it('the shutdown of the server', async () => {

@@ -15,6 +15,7 @@ import { YodelError } from '../../errors.ts';
 import type { Message } from '../../framing/message.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { errorReplyOf } from '../error-reply.ts';
+import { refusalOf } from '../fault.ts';
 import { type HandlerCallbacks, type HandlerObject, isPromise, withCodec } from '../handler.ts';
 import type { Session } from '../public-session.ts';
 import { wrapHandler } from '../wrapped-handler.ts';
@@ -79,10 +80,7 @@ function encodeReply(codec: AnyCodec, value: unknown): Reply {
 
 function refuse({ codec, telemetry }: Conversion, error: DecodeError, session: Session): Reply {
   const { invalid } = codec;
-  if (invalid === 'close') {
-    session.close(error);
-    return undefined;
-  }
+  if (invalid === 'close') throw refusalOf(error);
   telemetry.countError(error);
   if (telemetry.watched) telemetry.emit('discarded', session, error);
   if (invalid) return encodeReply(codec, invalid.call(codec, error, error.received));
