@@ -221,6 +221,7 @@ export class Lifecycle {
    */
   handlerFailed(thrown: unknown): void {
     if (this.#error !== undefined && thrown === this.#error) return;
+    if (!this.isOver && this.#runner.postpone(thrown)) return;
     if (isInputFault(this.#session, thrown)) return this.fail(thrown);
     if (isRequestEnd(this.#session, thrown)) return this.close(undefined);
     this.endedBy ??= 'handler';

@@ -7,6 +7,7 @@ import { concurrencyOf } from './calls/concurrency.ts';
 import { ConcurrentCalls } from './calls/concurrent-calls.ts';
 import { isAbort, reportLate } from './calls/failures.ts';
 import type { RunnableSession } from './calls/runnable-session.ts';
+import type { Fault } from './fault.ts';
 import { type HandlerCallbacks, isPromise, nameOfHandler } from './handler.ts';
 import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
@@ -70,6 +71,16 @@ export class Runner {
   /** When the oldest of several calls began, in the time of {@link Clock.ran}; undefined where there is only one at a time. */
   get oldestCall(): number | undefined {
     return this.#calls?.oldest;
+  }
+
+  /** See {@link ConcurrentCalls.precede}. */
+  precede(effect: Fault['effect']): boolean {
+    return this.#calls?.precede(effect) ?? false;
+  }
+
+  /** See {@link ConcurrentCalls.postpone}. */
+  postpone(thrown: unknown): boolean {
+    return this.#calls?.postpone(thrown) ?? false;
   }
 
   /** Whether messages wait for {@link continue}. */

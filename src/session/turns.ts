@@ -130,6 +130,8 @@ export class Turns implements Receiver {
     } catch (thrown) {
       // A reply that cannot be encoded. Text replies are checked many at a time, so the error appears only here.
       this.lifecycle.handlerFailed(thrown);
+      // The session may go on for a while, and what precedes the reply is borrowed.
+      if (!this.lifecycle.isOver) this.outbox.flush();
     }
     const { unsent } = this.#connection;
     if (before === 0 && unsent > 0) this.#deadlines.outputPending();
@@ -198,7 +200,7 @@ export class Turns implements Receiver {
         const next = inbound.next();
         if (!next) break;
         if (hasMessages(next)) runner.handle(next);
-        else if (runner.isBusy && this.#followsReplies(next)) {
+        else if (runner.precede(next.effect)) {
           inbound.ahead.putBack(next);
           break;
         } else this.#handleFault(next);
@@ -227,14 +229,6 @@ export class Turns implements Receiver {
   /** Whether it goes on reading only because a reply may follow, without which the handler does not get on. */
   #mayReadReplies(): boolean {
     return this.awaitsPeer && !this.inbound.isFullForReplies;
-  }
-
-  /**
-   * Whether a fault waits for the calls of the handler, where there are several at a time: what was received before it is answered
-   * before it.
-   */
-  #followsReplies({ effect }: Fault): boolean {
-    return effect === 'close' || (effect === 'discard' && this.#settings.limits.replyOrder === 'received');
   }
 
   #handleFault({ error, effect, messages }: Fault): void {

@@ -7,12 +7,14 @@
  * | settled   | waits for those of earlier messages; with `replyOrder: 'finished'` it does not wait                |
  * | answered  | is in the outbox, or was discarded because the session has ended                                   |
  *
- * A call that failed ends the session when its reply would have been sent. Until then no further call is made.
+ * A call that failed ends the session when its reply would have been sent; with `replyOrder: 'finished'`, when no other call is pending.
+ * Until then no further call is made.
  */
 import type { Reply } from '../../codec/reply.ts';
 import type { YodelError } from '../../errors.ts';
 import type { Message } from '../../framing/message.ts';
 import { LinkedMember, LinkedSet } from '../../linked-set.ts';
+import type { Fault } from '../fault.ts';
 import { isPromise } from '../handler.ts';
 import type { InFlight } from '../handling.ts';
 import type { Outbox } from '../outbox.ts';
@@ -72,6 +74,8 @@ export class ConcurrentCalls {
   readonly #outbox: Outbox;
   readonly #settings: SessionSettings;
   readonly #isOrdered: boolean;
+  /** Whether a call ends by itself or is ended. */
+  readonly #isTimeLimited: boolean;
   /** The batch whose messages are next. */
   #current: UsedBatch | undefined;
   /** Calls that are not answered, in the order of their messages. The first one is pending. */
@@ -79,8 +83,10 @@ export class ConcurrentCalls {
   #pending = 0;
   /** Bytes of the replies that wait. */
   #waitingBytes = 0;
-  /** A call failed that is not answered yet. */
+  /** A call failed that is not answered yet, or has not ended the session yet. */
   #hasFailed = false;
+  /** Failures that end the session when no call is pending. */
+  readonly #failures: unknown[] = [];
   /** Handlers of all sessions work on so much that this one makes no further call before one of its calls settles. */
   #isShort = false;
   /** It is the turn of other sessions. */
@@ -93,6 +99,7 @@ export class ConcurrentCalls {
     this.#outbox = outbox;
     this.#settings = settings;
     this.#isOrdered = settings.limits.replyOrder === 'received';
+    this.#isTimeLimited = settings.limits.handlerTimeout > 0 && !settings.handler.limitsItself;
   }
 
   /** Whether the next message must wait. */
@@ -126,6 +133,24 @@ export class ConcurrentCalls {
   get memory(): number {
     const current = this.#current;
     return this.#waitingBytes + (current?.calls === 0 ? current.batch.memory : 0);
+  }
+
+  /**
+   * Whether what follows the messages so far, with this effect, waits until the pending calls are answered. What may be sent in any
+   * order does not wait for calls that may be pending for ever.
+   */
+  precede(effect: Fault['effect']): boolean {
+    if (!this.isBusy || effect === 'disconnect') return false;
+    return this.#isOrdered || (effect === 'close' && this.#isTimeLimited);
+  }
+
+  /** Whether this failure, instead of ending the session now, does so later. */
+  postpone(thrown: unknown): boolean {
+    const hasOthers = this.#failures.length > 0 || this.precede('close');
+    if (this.#isOrdered || !hasOthers) return false;
+    this.#failures.push(thrown);
+    this.#hasFailed = true;
+    return true;
   }
 
   /** Takes messages for {@link continue}. There must be none. */
@@ -177,6 +202,7 @@ export class ConcurrentCalls {
   drop(): void {
     this.#current = undefined;
     if (!this.#session.ended) return;
+    this.#fail();
     for (const call of this.#calls) if (call.outcome) this.#answer(call, call.outcome);
   }
 
@@ -221,6 +247,7 @@ export class ConcurrentCalls {
     this.#isShort = false;
     if (this.#closed) return this.#settledLate(call, outcome, this.#closed.error);
     this.#finished(call, outcome);
+    if (this.#hasFailed && this.#pending === 0) this.#fail();
     this.#advanceSoon();
   }
 
@@ -262,6 +289,10 @@ export class ConcurrentCalls {
       this.#session.handlerFailed(thrown);
     }
     if (this.#outbox.isFull) this.#session.flush();
+  }
+
+  #fail(): void {
+    for (const thrown of this.#failures.splice(0)) this.#session.handlerFailed(thrown);
   }
 
   #add(call: Call): void {

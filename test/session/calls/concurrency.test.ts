@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../../src/codec/reply.ts';
-import type { YodelError } from '../../../src/errors.ts';
+import { YodelError } from '../../../src/errors.ts';
 import type { Message } from '../../../src/framing/message.ts';
 import { settled } from '../../../src/testing/turns.ts';
 import { Harness, type HarnessOptions, serveOneClient } from '../harness.ts';
@@ -292,6 +292,14 @@ describe('with several calls in flight', () => {
     },
   );
 
+  it('received: more than maxMessages ends the session after the replies', async () => {
+    const { handler, peer } = await controlled({ maxMessages: 2 });
+    await peer.says('a\nb\nc\n');
+    await handler.replies('b');
+    await handler.replies('a');
+    expect(peer.lines).toEqual(['re: a', 're: b', 'error: this connection has reached its limit of 2 messages']);
+  });
+
   it('received: the error reply to a message that is discarded waits for its turn', async () => {
     const { handler, peer } = await controlled({ maxMessageLength: 5, onTooLong: 'discard' });
     await peer.says('a\nb\nmuch too long\nc\n');
@@ -373,15 +381,75 @@ describe('a call that fails', () => {
     expect(peer.text).toBe('slow\na\nerror: the handler failed on the server\n');
   });
 
-  it('finished: ends the session at once', async () => {
+  it('finished: ends the session when the other calls are answered, and no further one is made', async () => {
     const { handler, peer, failures } = await controlled({ replyOrder: 'finished' });
     await peer.says('a\nb\nc\nd\n');
-    await handler.replies('c');
     await handler.fails('b');
+    await handler.fails('c');
+    expect([peer.text, failures]).toEqual(['', []]);
     await handler.replies('a');
-    expect(peer.text).toBe('re: c\nerror: the handler failed on the server\n');
+    expect(peer.text).toBe('re: a\nerror: the handler failed on the server\n');
     expect(peer.ended).toBe(true);
-    expect(failures).toEqual([new Error('b')]);
+    expect(handler.seen).toEqual(['a', 'b', 'c']);
+    expect(failures).toEqual([new Error('b'), new Error('c')]);
+  });
+
+  it('finished: as well if it throws at once, or its reply cannot be sent', async () => {
+    for (const bad of ['throws', 'unsendable']) {
+      const slow = Promise.withResolvers<Reply>();
+      const { peer } = await controlled({
+        replyOrder: 'finished',
+        handler: ({ text }) => {
+          if (text === 'throws') throw new Error(text);
+          return text === 'slow' ? slow.promise : text === 'unsendable' ? '\n' : text;
+        },
+      });
+      await peer.says(`slow\na\n${bad}\nb\n`);
+      expect(peer.text).toBe('a\n');
+      slow.resolve('slow');
+      await settled();
+      expect(peer.text).toBe('a\nslow\nerror: the handler failed on the server\n');
+    }
+  });
+
+  it('finished: with an own error says why', async () => {
+    const { handler, peer } = await controlled({ replyOrder: 'finished' });
+    await peer.says('a\nb\n');
+    await handler.fails('a', new YodelError('APP_DENIED', 'ada may not', { reply: 'you may not' }));
+    await handler.replies('b');
+    expect(peer.text).toBe('re: b\nerror: you may not\n');
+  });
+
+  it('finished: is reported if another call takes too long, or the session is aborted, before that', async () => {
+    for (const how of ['handlerTimeout', 'abort']) {
+      const { handler, peer, failures, harness, session } = await controlled({
+        replyOrder: 'finished',
+        handlerTimeout: 1000,
+      });
+      await peer.says('a\nb\n');
+      await handler.fails('b');
+      if (how === 'abort') session.abort();
+      await harness.passes(1000);
+      expect(peer.text).toBe(how === 'abort' ? '' : 'error: the handler took longer than 1 s\n');
+      expect(failures).toContainEqual(new Error('b'));
+      await handler.replies('a');
+    }
+  });
+
+  it('finished: ends the session at once where calls may take as long as they like', async () => {
+    for (const options of [{ handlerTimeout: 0 }, { handler: { limitsItself: true } }]) {
+      const { handler, peer } = await controlled();
+      const served = await controlled({
+        replyOrder: 'finished',
+        ...options,
+        handler: { ...options.handler, message: handler.message },
+      });
+      await served.peer.says('a\nb\n');
+      await handler.fails('b');
+      expect(served.peer.text).toBe('error: the handler failed on the server\n');
+      await handler.replies('a');
+      await peer.ends();
+    }
   });
 
   it('is reported if the session has ended because of another one', async () => {
