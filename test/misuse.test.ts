@@ -1,5 +1,7 @@
 /** Mistakes of programs without types: each is an error at once, which says what and where, and what is probably meant. */
+import { type } from 'arktype';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import {
   between,
   chat,
@@ -110,6 +112,26 @@ const values: [call: (options: Any) => unknown, options: object, message: string
   [serve, { signal: new AbortController() }, 'the option "signal" takes an AbortSignal, not an object'],
   [serve, { reusePort: 'yes' }, 'the option "reusePort" takes true or false, not "yes"'],
   [serve, { origins: 'https://example.org' }, 'the option "origins" takes a list of texts, not "https://example.org"'],
+  [
+    serve,
+    { origins: ['example.org'] },
+    'the option "origins": "example.org" is not a web origin; write a scheme and a host',
+  ],
+  [serve, { origins: ['https://example.org/'] }, '"https://example.org/" is not a web origin'],
+  [
+    serve,
+    { origins: ['https://*.example.org'] },
+    '"https://*.example.org" is not a web origin: a pattern matches nothing',
+  ],
+  [serve, { listen: true }, 'boolean true is no address'],
+  [serve, { listen: { port: 80 } }, 'an object with port is no address'],
+  [serve, { listen: null }, 'the address is null: a setting may be missing'],
+  [serve, { listen: [undefined] }, 'the address is undefined: a setting may be missing'],
+  [serve, { codec: z.object({}) }, 'takes a codec, such as json(): a schema is none; json(schema) makes one of it'],
+  [serve, { codec: type('string') }, 'takes a codec, such as json(): a schema is none; json(schema) makes one of it'],
+  [memoryTransport, { chunksize: 1 }, 'memoryTransport() has no option "chunksize". Did you mean "chunkSize"?'],
+  [memoryTransport, { chunkSize: 0 }, 'the option "chunkSize" takes a number from 1, not 0'],
+  [memoryTransport, { capacity: 'x' }, 'the option "capacity" takes a number from 1, not "x"'],
   [serve, { allow: '10.0.0.0/8' }, 'the option "allow" takes a list of texts, not "10.0.0.0/8"'],
   [serve, { handler: import('../examples/shout.ts') }, 'the handler is a promise: await it first'],
   [serve, { handler: 'echo' }, 'the handler is the text "echo"'],

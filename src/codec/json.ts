@@ -1,18 +1,13 @@
 /** JSON in messages. */
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
+import { checkShapes, type OptionShapes } from '../option-shapes.ts';
 import type { Codec } from './codec.ts';
-import { formatPath } from './json/path.ts';
 import { syntaxProblem } from './json/syntax.ts';
 import { lostValue, reasonOf } from './json/unencodable.ts';
 import { unsafeKey } from './json/unsafe-keys.ts';
-import {
-  isSchema,
-  type SchemaInput,
-  type SchemaIssue,
-  type SchemaOutput,
-  type StandardSchema,
-} from './standard-schema.ts';
+import { validate } from './json/validation.ts';
+import { isSchema, type SchemaInput, type SchemaOutput, type StandardSchema } from './standard-schema.ts';
 
 /** Options of {@link json}. */
 export interface JsonOptions<Out = unknown> {
@@ -131,46 +126,16 @@ function stringify(value: unknown): string {
   return text;
 }
 
-/** @throws TypeError what is wrong with the value; YodelError if the schema cannot be used */
-function validate(schema: StandardSchema, value: unknown): unknown {
-  const result = runSchema(schema, value);
-  if (result instanceof Promise || typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-    // What it rejects with concerns nobody.
-    void Promise.resolve(result).catch(() => undefined);
-    const text =
-      'the schema of json() validates asynchronously, and codecs are synchronous: validate in the handler instead';
-    throw new YodelError('YODEL_INVALID_OPTION', text);
-  }
-  if (typeof result !== 'object' || (result as unknown) === null)
-    throw new YodelError('YODEL_INVALID_OPTION', 'the schema of json() has returned no result');
-  const { issues } = result;
-  if (issues) throw new TypeError(formatIssues(issues));
-  return result.value;
-}
-
-/** What a schema throws is not meant for peers, unlike what it returns. */
-function runSchema(schema: StandardSchema, value: unknown): ReturnType<StandardSchema['~standard']['validate']> {
-  try {
-    return schema['~standard'].validate(value);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw new TypeError('it is nested too deeply', { cause });
-    throw new TypeError('it cannot be validated', { cause });
-  }
-}
-
-/** How many issues an error names. */
-const mostIssues = 3;
-
-function formatIssues(issues: readonly SchemaIssue[]): string {
-  const texts = issues.slice(0, mostIssues).map(({ message, path = [] }) => {
-    const where = formatPath(path);
-    return where === '' ? message : `${where}: ${message}`;
-  });
-  const others = issues.length - texts.length;
-  return texts.join('; ') + (others > 0 ? `; and ${others} more` : '');
-}
+/** The functions are checked with the codec. */
+const known = {
+  sent: 'other',
+  invalid: 'other',
+  errorReply: 'other',
+  unsafeKeys: 'other',
+} as const satisfies OptionShapes & Record<keyof JsonOptions, string>;
 
 function checkOptions(schema: unknown, options: JsonOptions): void {
+  checkShapes(options, known, 'json()');
   const { sent, unsafeKeys } = options;
   const invalid = (text: string) => new YodelError('YODEL_INVALID_OPTION', `json() takes ${text}`);
   if (schema !== undefined && !isSchema(schema))
@@ -178,8 +143,4 @@ function checkOptions(schema: unknown, options: JsonOptions): void {
   if (sent !== undefined && !isSchema(sent)) throw invalid('a schema as option "sent"');
   if (unsafeKeys !== undefined && unsafeKeys !== 'refuse' && unsafeKeys !== 'keep')
     throw invalid('"refuse" or "keep" as option "unsafeKeys"');
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`no option "${unknown}"; it has ${known.join(', ')}`);
 }
-
-const known: readonly string[] = ['sent', 'invalid', 'errorReply', 'unsafeKeys'] satisfies (keyof JsonOptions)[];

@@ -4,6 +4,7 @@ import { batchMark, hasMark, messageMark } from '../framing/marks.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { AnyCodec } from './codec.ts';
 import { DecodeError } from './decode-error.ts';
+import { isSchema } from './standard-schema.ts';
 
 /**
  * The value of a message.
@@ -55,6 +56,7 @@ function unencodable({ name }: AnyCodec, reason: string, cause: unknown): YodelE
 /** @throws YodelError `YODEL_INVALID_OPTION` for an option `codec` that is none */
 export function checkCodec(given: unknown): AnyCodec | undefined {
   if (given === undefined) return undefined;
+  if (isSchema(given)) throw refusal('a schema is none; json(schema) makes one of it');
   const codec = given as Partial<AnyCodec> | null;
   const { decode, encode, name, invalid, errorReply } = codec ?? {};
   if (typeof given === 'object' && typeof decode === 'function' && typeof encode === 'function') {
@@ -65,11 +67,8 @@ export function checkCodec(given: unknown): AnyCodec | undefined {
       throw refusal('its "errorReply" is not a function');
     return codec as AnyCodec;
   }
-  throw refusal(
-    typeof given === 'function'
-      ? 'a function is none; call it, as in json()'
-      : 'it needs functions "decode" and "encode"',
-  );
+  if (typeof given === 'function') throw refusal('a function is none; call it, as in json()');
+  throw refusal('it needs functions "decode" and "encode"');
 }
 
 function refusal(reason: string): YodelError {

@@ -30,6 +30,7 @@ import { channelsOf } from './channels.ts';
 import { type Delay, startDelay } from './delay.ts';
 import type { AnyReloadOptions, AnyServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
+import { originsOf } from './origins.ts';
 import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
 import { StartedHandlers } from './started-handlers.ts';
 
@@ -106,7 +107,7 @@ export class MessageServer implements SessionServer {
       reusePort: options.reusePort,
       webSocket: {
         pingInterval: limits.pingInterval,
-        origins: options.origins ?? [],
+        origins: originsOf(options.origins),
         // As it is when the request arrives: a reload may change it.
         authorize: (request, client) => {
           const { authorizeUpgrade } = this.#options;

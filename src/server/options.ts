@@ -1,5 +1,5 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
-import { type Address, defaultAddress, parseAddress, type SocketAddress } from '../address.ts';
+import { type Address, addressOf, defaultAddress, type SocketAddress } from '../address.ts';
 import type { Clock } from '../clock.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
@@ -58,8 +58,8 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
   /** Required for `tls://` and `wss://`: a certificate and its key, and which client certificates to trust. */
   readonly tls?: ServerTls | undefined;
   /**
-   * Origins whose web pages may connect by WebSocket, besides the server's own: `https://app.example.org`; `*` for all.
-   * Default: none.
+   * Origins whose web pages may connect by WebSocket, besides the server's own: `https://app.example.org`; `*` for all. A scheme, a host
+   * and perhaps a port, as browsers send them: no path, and no pattern. Default: none.
    */
   readonly origins?: readonly string[] | undefined;
   /**
@@ -193,7 +193,9 @@ export function listenAddressesOf({ listen, descriptors }: AnyServeOptions): Soc
     checkDescriptors(descriptors, 0);
     return [];
   }
-  const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
+  const all = Array.isArray(listen)
+    ? (listen as readonly (Address | string | number)[])
+    : [listen === undefined ? defaultAddress : listen];
   if (all.length === 0) {
     throw new YodelError(
       'YODEL_INVALID_OPTION',
@@ -201,9 +203,7 @@ export function listenAddressesOf({ listen, descriptors }: AnyServeOptions): Soc
     );
   }
   checkDescriptors(descriptors, all.length);
-  return all.map((one) =>
-    listenable(typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)),
-  );
+  return all.map((one) => listenable(addressOf(one)));
 }
 
 /** @throws YodelError `YODEL_INVALID_ADDRESS` for a program, which nobody could connect to */

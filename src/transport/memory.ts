@@ -5,6 +5,7 @@
 import { type Address, type SocketAddress, TcpAddress } from '../address.ts';
 import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
+import { checkShapes, kindOf } from '../option-shapes.ts';
 import type {
   Connection,
   DialOptions,
@@ -63,9 +64,21 @@ export interface MemoryTransport extends Transport {
  * A transport for tests: connections inside one process, for `serve({ transport })` and `connect(address, { transport })`. It carries
  * bytes as TCP does: in order, in any chunks, with back-pressure, half-close and resets. Host names are not looked up, and nothing is
  * encrypted, whatever the address says. Over `ws://` and `wss://` there are real upgrades.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
   return new Memory(options);
+}
+
+function checkMemoryOptions(options: MemoryOptions): void {
+  const shapes = { chunkSize: 'other', capacity: 'other', latencyMs: 'number', clock: 'object' } as const;
+  checkShapes(options, shapes, 'memoryTransport()');
+  for (const name of ['chunkSize', 'capacity'] as const) {
+    const size = options[name];
+    if (size === undefined || typeof size === 'function' || size >= 1) continue;
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes a number from 1, not ${kindOf(size)}`);
+  }
 }
 
 /** Loads what connections over WebSocket need. */
@@ -87,6 +100,7 @@ class Memory implements MemoryTransport {
   #lastPort = 49_151;
 
   constructor(options: MemoryOptions) {
+    checkMemoryOptions(options);
     this.#options = options;
   }
 

@@ -168,8 +168,9 @@ describe('JSON', () => {
 
   it('names the options that it has', () => {
     expect(() => json(undefined, { invalidd: 'close' } as object)).toThrow(
-      /json\(\) takes no option "invalidd"; it has sent/,
+      'json() has no option "invalidd". Did you mean "invalid"?',
     );
+    expect(() => json(undefined, null as never)).toThrow('json() takes an object of options, not null');
     expect(() => json({} as never)).toThrow('json() takes a schema with the interface of Standard Schema');
     expect(() => json(undefined, { sent: {} as never })).toThrow('json() takes a schema as option "sent"');
     expect(() => json(undefined, { unsafeKeys: 'x' as never })).toThrow('"refuse" or "keep" as option "unsafeKeys"');

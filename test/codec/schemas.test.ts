@@ -2,6 +2,7 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import * as z3 from 'zod/v3';
 import type { Codec } from '../../src/codec/codec.ts';
 import { json, unchecked } from '../../src/codec/json.ts';
 import type { StandardSchema } from '../../src/codec/standard-schema.ts';
@@ -52,6 +53,43 @@ describe('a schema', () => {
     expect(() => decodeMessage(codec, Message.of(text))).toThrow(
       /^invalid message: \[0\]\.n: .*; \[1\]\.n: .*; \[2\]\.n: .*; and 7 more$/,
     );
+  });
+
+  it.each<[string, StandardSchema]>([
+    ['Zod', z.string().transform((text) => new URL(text))],
+    ['Zod 3', z3.string().transform((text) => new URL(text))],
+    [
+      'Valibot',
+      v.pipe(
+        v.string(),
+        v.transform((text) => new URL(text)),
+      ),
+    ],
+    ['ArkType', type('string').pipe((text) => new URL(text))],
+  ])('whose function throws refuses the message, and the peer does not learn what was thrown: %s', (_name, schema) => {
+    const codec = json(schema);
+    expect(decodeMessage(codec, Message.of('"http://localhost"'))).toBeInstanceOf(URL);
+    expect(() => decodeMessage(codec, Message.of('"nowhere"'))).toThrow(/^invalid message: it cannot be validated$/);
+  });
+
+  it('of Zod for which a value is too deep refuses it', () => {
+    const tree = z.object({
+      get child() {
+        return z.optional(tree);
+      },
+    });
+    const depth = 50_000;
+    const text = `${'{"child":'.repeat(depth)}{}${'}'.repeat(depth)}`;
+    expect(() => decodeMessage(json(tree), Message.of(text))).toThrow(/^invalid message: it is nested too deeply$/);
+  });
+
+  it('that returns what no schema returns refuses the message', () => {
+    const schema = (result: unknown): StandardSchema => ({
+      '~standard': { version: 1, vendor: 'own', validate: () => result as never },
+    });
+    const paths = schema({ issues: [{ message: 'wrong', path: [null] }] });
+    expect(() => decodeMessage(json(paths), Message.of('1'))).toThrow(/^invalid message: it cannot be validated$/);
+    expect(() => decodeMessage(json(schema(5)), Message.of('1'))).toThrow('has returned no result');
   });
 
   it('that answers later cannot be used: that is an error of the program, and not of the message', () => {

@@ -78,6 +78,14 @@ test('the origin of the page that connects, and none of a program', async () => 
   await expect.poll(() => origins).toEqual(['https://app.example.org', undefined]);
 });
 
+test('an origin may be named in capitals, and with its usual port', async () => {
+  const port = await serveWebSocket({ origins: ['HTTPS://App.example.org:443', 'chrome-extension://ABC'] });
+  for (const origin of ['https://app.example.org', 'chrome-extension://abc'])
+    expect((await requestUpgrade(port, '/', [`Origin: ${origin}`])).head).toMatch(/^http\/1\.1 101 /);
+  const other = await requestUpgrade(port, '/', ['Origin: https://app.example.org:444']);
+  expect(other.head).toMatch(/^http\/1\.1 403 /);
+});
+
 test('subprotocols: all that are offered, and the chosen one', async () => {
   const { session } = await opened('/', ['Sec-WebSocket-Protocol: chat.v2, chat.v1', 'Sec-WebSocket-Protocol: x']);
   expect(session.upgrade?.protocols).toEqual(['chat.v2', 'chat.v1', 'x']);

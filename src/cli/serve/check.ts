@@ -1,6 +1,7 @@
 /** Checks the settings of `yodel serve` without listening. */
 import type { Address } from '../../address.ts';
 import type { BusSettings } from '../../bus/open.ts';
+import { originProblem } from '../../server/origins.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { busFlagNames } from '../bus-flags.ts';
@@ -61,12 +62,10 @@ export async function checkSettings(
   return { bus };
 }
 
-/** Checks that origins can match: one that never does would only look like protection. */
+/** Checks that origins can match. */
 function checkOrigins(origins: readonly string[], addresses: readonly Address[]): void {
-  const wrong = origins.find((origin) => origin !== '*' && !/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(origin));
-  if (wrong !== undefined) {
-    throw new UsageError(`"${wrong}" is not a web origin; write a scheme and a host: https://app.example.org`);
-  }
+  const problem = origins.map(originProblem).find((one) => one !== undefined);
+  if (problem !== undefined) throw new UsageError(problem);
   const speaksWeb = addresses.some(({ scheme }) => scheme === 'ws' || scheme === 'wss');
   if (origins.length > 0 && !speaksWeb) {
     throw new UsageError('--origin needs a ws:// or wss:// address: --listen ws://…');
