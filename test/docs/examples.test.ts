@@ -132,7 +132,7 @@ test.runIf(isBun)('the example tests test-handler-node.ts pass with the test run
 
 const vitestTests = ['check-with-vitest.ts', 'test-handler-vitest.ts', 'test-client.ts'];
 
-test('the example tests with vitest pass', async () => {
+test('the example tests with vitest pass', { timeout: 180_000 }, async () => {
   // Forks need an IPC that Bun does not have yet.
   const settings = {
     test: { include: vitestTests.map((name) => `examples/${name}`), pool: 'threads', testTimeout: 60_000 },
