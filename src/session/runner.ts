@@ -119,7 +119,8 @@ export class Runner {
       return this.#settings.data?.(this.#session);
     } catch (thrown) {
       this.#session.handlerFailed(thrown);
-      return undefined;
+      // For `close`.
+      return {};
     }
   }
 

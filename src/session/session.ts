@@ -145,7 +145,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   }
 
   get data(): unknown {
-    this.#data ??= {};
+    // What the program has created may be null or undefined.
+    if (this.#data === undefined && !this.#settings.data) this.#data = {};
     return this.#data;
   }
 
