@@ -1,6 +1,6 @@
 /** The metrics of a server in a program's own registry. */
 import { YodelError } from '../errors.ts';
-import { refuseUnknown } from '../option-values.ts';
+import { checkShapes, kindOf } from '../option-shapes.ts';
 import type { MeasuredServer } from './catalogue.ts';
 import { addSource, type MetricsRegistry } from './family.ts';
 import { HandlerDurations } from './histogram.ts';
@@ -30,10 +30,17 @@ export interface RegisterMetricsOptions {
  * ```
  *
  * @returns removes the metrics of this server, and measures no more. Until then they stay, also when the server is closed
- * @throws YodelError `YODEL_INVALID_OPTION`: this is no registry, it has metrics of these names, or a server with the same labels
+ * @throws YodelError `YODEL_INVALID_OPTION`: this is no registry, it has metrics of these names, or a server with the same labels; or this is
+ *   no server
  */
 export function registerMetrics(server: MeasuredServer, options: RegisterMetricsOptions): () => void {
   const { registry, prefix = 'yodel_', labels = {} } = checked(options);
+  if (typeof (server as Partial<MeasuredServer> | null)?.subscribe !== 'function') {
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `registerMetrics() takes what serve() resolves to, not ${kindOf(server)}`,
+    );
+  }
   const durations = new HandlerDurations();
   const remove = addSource(registry, prefix, { server: () => server, durations }, { ...labels });
   const end = server.subscribe(durations.subscriber);
@@ -45,7 +52,7 @@ export function registerMetrics(server: MeasuredServer, options: RegisterMetrics
 
 function checked(options: RegisterMetricsOptions): RegisterMetricsOptions {
   const invalid = (text: string) => new YodelError('YODEL_INVALID_OPTION', text);
-  refuseUnknown(options, ['registry', 'prefix', 'labels'], 'registerMetrics()');
+  checkShapes(options, { registry: 'other', prefix: 'text', labels: 'object' }, 'registerMetrics()');
   const { registry, prefix, labels = {} } = options;
   if (typeof registry?.registerMetric !== 'function' || typeof registry.removeSingleMetric !== 'function')
     throw invalid('the option "registry" takes a registry of prom-client, such as its "register"');

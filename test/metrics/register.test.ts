@@ -162,6 +162,21 @@ describe('is refused', () => {
     );
   });
 
+  it('what is no server, and the registry stays as it was', async () => {
+    const registry = new newer.Registry();
+    for (const [server, kind] of [
+      [undefined, 'undefined'],
+      [{}, 'an object'],
+      [Promise.resolve(), 'a promise: await it first'],
+    ]) {
+      const call = () => registerMetrics(server as never, { registry });
+      expect(call).toThrow(`registerMetrics() takes what serve() resolves to, not ${kind}`);
+    }
+    const { server } = await Harness.open();
+    expect(() => registerMetrics(server, undefined as never)).toThrow('registerMetrics() takes an object of options');
+    expect(await registry.metrics()).toBe('\n');
+  });
+
   it('a second server with the same labels', async () => {
     const registry = new newer.Registry();
     const { server } = await Harness.open();
