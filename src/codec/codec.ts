@@ -31,6 +31,7 @@ export interface Codec<In = unknown, Out = unknown> {
   /**
    * The value that a peer receives as an error reply: for a message that is not valid, and before the server closes its
    * connection, such as above a limit. Undefined: it receives nothing. Default: `error: …` as text, which no codec made.
+   * The option `errorReply` of a server goes before it.
    *
    * @param text what the peer may know
    * @param code that of the error, which may be the handler's own

@@ -63,7 +63,7 @@ export class Acceptor {
     this.#admission = new Admission(rules);
     const { lingerTimeout } = session.limits;
     this.#refusals = new Refusals(session.clock, framingOf(session), lingerTimeout, this.#capacity.refusals);
-    this.#refusals.codec = session.codec;
+    this.#refusals.form = session;
   }
 
   /** The maximum number of concurrent sessions. */
@@ -77,7 +77,7 @@ export class Acceptor {
     this.#capacity = this.#capacityFor(limits, session);
     this.#admission.reload(rules);
     this.#refusals.framing = framingOf(session);
-    this.#refusals.codec = session.codec;
+    this.#refusals.form = session;
   }
 
   #capacityFor({ maxConnections }: ServerLimits, session: SessionSettings): Capacity {

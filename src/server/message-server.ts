@@ -330,10 +330,10 @@ export class MessageServer implements SessionServer {
   }
 
   /** Its callbacks get messages; with a codec, the program's own get values. */
-  #handlerOf({ handler, codec }: AnyServeOptions): HandlerObject {
+  #handlerOf({ handler, codec, errorReply }: AnyServeOptions): HandlerObject {
     const given: unknown = handler === undefined ? (codec === undefined ? echo : echoValues) : handler;
     if (codec === undefined) return resolveHandler(given);
-    return valueHandler(resolveHandler(given), codec, this.#telemetry);
+    return valueHandler(resolveHandler(given), { codec, errorReply, telemetry: this.#telemetry });
   }
 
   #sessionSettingsOf(options: AnyServeOptions): SessionSettings {
@@ -354,6 +354,7 @@ export class MessageServer implements SessionServer {
       decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
       handler,
       codec,
+      errorReply: options.errorReply,
       correlate: correlateOf(options),
       data: options.data,
       limits,

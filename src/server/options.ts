@@ -1,8 +1,8 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
 import { type Address, addressOf, defaultAddress, type SocketAddress } from '../address.ts';
 import type { Clock } from '../clock.ts';
-import type { MaybeCodec } from '../codec/codec.ts';
-import { YodelError } from '../errors.ts';
+import type { MaybeCodec, Sendable } from '../codec/codec.ts';
+import { type ErrorCode, type OwnErrorCode, YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { checkShapes, type OptionShapes, shapesOf } from '../option-shapes.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
@@ -34,6 +34,16 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
    * none; the handler gets messages.
    */
   readonly codec?: C | undefined;
+  /**
+   * What a peer receives as an error reply, such as `-ERR TEXT` in place of `error: TEXT`: text or bytes, with a codec a value of it, or a
+   * message; undefined: nothing. If it throws, the reply is `error: TEXT`. Default: what the codec, the protocol or the framing says.
+   *
+   * @param text what the peer may know: the `reply` of an own error, for example
+   * @param code that of the error, which may be the handler's own
+   */
+  readonly errorReply?:
+    | ((text: string, code: ErrorCode | OwnErrorCode) => Sendable<NoInfer<C>> | undefined)
+    | undefined;
   /** How the replies to `session.request` are matched to requests. Default: by order. */
   readonly correlate?: Correlate<NoInfer<C>> | undefined;
   /** Handles the messages. Default: `echo`. */
@@ -113,7 +123,7 @@ export type WithData<Data> =
 
 /** Options of {@link Server.reload}. */
 export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>
-  extends Pick<ServeOptions<Data, C>, 'handler' | 'codec' | 'tls' | 'allow' | 'deny'>,
+  extends Pick<ServeOptions<Data, C>, 'handler' | 'codec' | 'errorReply' | 'tls' | 'allow' | 'deny'>,
     OptionalValues<SessionLimits>,
     OptionalValues<ServerLimits> {}
 
@@ -125,7 +135,7 @@ export type AnyReloadOptions = ReloadOptions<any, any> &
 /** Handlers, addresses, framings and limits are checked elsewhere. */
 const serveOptions: OptionShapes = {
   ...shapesOf(['handler', 'codec', 'correlate', 'listen', 'framing', 'replyFraming', 'protocol', 'encoding']),
-  ...shapesOf(['data', 'authorizeUpgrade'], 'function'),
+  ...shapesOf(['data', 'errorReply', 'authorizeUpgrade'], 'function'),
   ...shapesOf(['journal', 'bus', 'tls', 'transport', 'clock'], 'object'),
   ...shapesOf(['allow', 'deny', 'origins', 'proxyProtocol'], 'texts'),
   signal: 'signal',
@@ -136,7 +146,7 @@ const serveOptions: OptionShapes = {
 const reloadOptions: OptionShapes = {
   ...shapesOf(['handler', 'codec', 'correlate', ...Object.keys(serveLimits)]),
   ...shapesOf(['allow', 'deny'], 'texts'),
-  ...shapesOf(['data', 'authorizeUpgrade'], 'function'),
+  ...shapesOf(['data', 'errorReply', 'authorizeUpgrade'], 'function'),
   tls: 'object',
 };
 

@@ -1,12 +1,11 @@
 /** Refuses connections and sends the reason. */
 
 import type { Clock, Timer } from '../clock.ts';
-import type { AnyCodec } from '../codec/codec.ts';
 import { textForPeer } from '../error-for-peer.ts';
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
-import { sendError } from '../session/error-reply.ts';
+import { type ErrorForm, sendError } from '../session/error-reply.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
 /** Sends refused clients the reason, and closes their connections. */
@@ -14,8 +13,8 @@ export class Refusals {
   readonly #clock: Clock;
   /** Undefined: the clients receive no reason. */
   framing: Framing | undefined;
-  /** Makes the reason a value. */
-  codec: AnyCodec | undefined;
+  /** Says what they receive. */
+  form: ErrorForm | undefined;
   readonly #lingerMs: number;
   readonly #maxAtOnce: number;
   readonly #open = new LinkedSet<Refusal>();
@@ -45,10 +44,11 @@ export class Refusals {
     const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
     connection.start(refusal);
     const framing = this.framing && (connection.framing ?? this.framing);
-    if (!framing || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
+    const { form } = this;
+    if (!framing || !form || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
     const reason = { text: textForPeer(error), code: error.code };
-    sendError(framing.encoder, reason, this.codec, (reply) => connection.write(encode(framing, reply)));
+    sendError(framing.encoder, reason, form, (reply) => connection.write(encode(framing, reply)));
     connection.end(error);
     refusal.timer = this.#clock.deadline(this.#lingerMs, () => connection.release());
   }

@@ -1,4 +1,4 @@
-/** The error reply: one message in the peer's framing, `error: …`, or as its protocol or the server's codec reports errors. */
+/** The error reply: one message in the peer's framing, `error: …`, or as its protocol, the server's codec or the server's program says. */
 import type { AnyCodec } from '../codec/codec.ts';
 import { encodeValue } from '../codec/values.ts';
 import { type ErrorCode, type OwnErrorCode, YodelError } from '../errors.ts';
@@ -11,14 +11,26 @@ export interface ErrorForPeer {
   readonly code: ErrorCode | OwnErrorCode;
 }
 
+/** Who says what an error reply is, if not the framing. */
+export interface ErrorForm {
+  /** Encodes the reply. */
+  readonly codec: AnyCodec | undefined;
+  /** The option of that name. */
+  readonly errorReply: ErrorReply | undefined;
+}
+
+/** The error reply as a message, or a value of the codec; undefined: none. */
+// biome-ignore lint/suspicious/noExplicitAny: values of any codec
+export type ErrorReply = (text: string, code: ErrorCode | OwnErrorCode) => any;
+
 /** Passes the reply to `send`, which sends it with this encoder. Sends nothing if the framing cannot carry it because it contains the delimiter. */
 export function sendError(
   encoder: Encoder,
   error: ErrorForPeer,
-  codec: AnyCodec | undefined,
+  form: ErrorForm,
   send: (reply: string | Message) => void,
 ): void {
-  const reply = codec ? lastReplyOf(encoder, error, codec) : errorText(encoder, error);
+  const reply = lastReplyOf(encoder, error, form);
   if (reply === undefined) return;
   try {
     send(reply);
@@ -27,30 +39,30 @@ export function sendError(
   }
 }
 
-/** The error reply of a server with a codec; undefined: none. @throws what the codec throws */
-export function errorReplyOf(encoder: Encoder, error: ErrorForPeer, codec: AnyCodec): Message | undefined {
-  const { errorReply } = codec;
-  if (!errorReply) return toMessage(errorText(encoder, error));
+/** The error reply; undefined: none. @throws what the program's function or codec throws */
+export function errorReplyOf(encoder: Encoder, error: ErrorForPeer, form: ErrorForm): string | Message | undefined {
+  const { codec, errorReply = codec?.errorReply } = form;
+  if (!errorReply) return errorText(encoder, error);
   const value: unknown = errorReply.call(codec, error.text, error.code);
-  return value === undefined ? undefined : toMessage(encodeValue(codec, value) as string | Uint8Array | Message);
+  if (value === undefined) return undefined;
+  const reply: unknown = codec ? encodeValue(codec, value) : value;
+  if (typeof reply === 'string' || isMessage(reply)) return reply;
+  if (reply instanceof Uint8Array) return Message.of(reply);
+  throw notAReply(reply);
 }
 
 /** The same where nothing may fail: the session is ending. */
-function lastReplyOf(encoder: Encoder, error: ErrorForPeer, codec: AnyCodec): string | Message | undefined {
+function lastReplyOf(encoder: Encoder, error: ErrorForPeer, form: ErrorForm): string | Message | undefined {
   try {
-    return errorReplyOf(encoder, error, codec);
+    return errorReplyOf(encoder, error, form);
   } catch {
-    // Whatever a program's codec throws. The session's own error is the one to report.
+    // Whatever a program throws. The session's own error is the one to report.
     return errorText(encoder, error);
   }
 }
 
 function errorText(encoder: Encoder, { text }: ErrorForPeer): string | undefined {
   return encoder.errorPayload ? encoder.errorPayload(text) : `error: ${text}`;
-}
-
-function toMessage(payload: string | Uint8Array | Message | undefined): Message | undefined {
-  return payload === undefined || isMessage(payload) ? payload : Message.of(payload);
 }
 
 /** The error of a handler whose reply cannot be sent at all. */

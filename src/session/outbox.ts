@@ -202,7 +202,7 @@ export class Outbox {
 
   /** Appends an error reply, if the framing can express one. @param text what the peer may know */
   sendError(text: string, code: YodelError['code']): void {
-    sendError(this.#encoder, { text, code }, this.#settings.codec, (reply) =>
+    sendError(this.#encoder, { text, code }, this.#settings, (reply) =>
       typeof reply === 'string' ? this.append(reply) : this.#appendMessage(reply, undefined),
     );
   }

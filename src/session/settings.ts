@@ -7,6 +7,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Correlate } from '../requests/correlation.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { ErrorReply } from './error-reply.ts';
 import type { HandlerCallbacks } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
 import type { SessionRooms } from './membership.ts';
@@ -23,6 +24,8 @@ export interface SessionSettings {
   readonly handler: HandlerCallbacks;
   /** Encodes what handlers send by themselves, and error replies. Undefined: they send messages. */
   readonly codec: AnyCodec | undefined;
+  /** See {@link ErrorForm}. */
+  readonly errorReply: ErrorReply | undefined;
   /** How replies to the requests of sessions are found. Undefined: by order. */
   // biome-ignore lint/suspicious/noExplicitAny: the values are whatever the codec makes of them
   readonly correlate: Correlate<any> | undefined;

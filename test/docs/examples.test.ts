@@ -34,6 +34,7 @@ const programs: Record<string, RegExp> = {
     /^in news - in news\nin news and sport\n2 it rains - it rains\nto everyone, in rooms or not - the sun shines - to everyone, in rooms or not\n$/,
   'start-stop.ts': /^opened\nnoted\nclosed\n$/,
   'own-errors.ts': /^ana wrote hello\nerror: you may not write here\nlog: APP_DENIED: bob may not write to #ops\n$/,
+  'error-reply.ts': /^250 ok\n550 not for this server\n500 message 1 is longer than the limit of 20 bytes\n$/,
   'concurrency.ts': /^ada: 36, grace: 85, nobody: unknown\n$/,
   'middleware.ts':
     /^#1 Apple -> 3 \((fast|slow)\)\n3\n#1 Pear -> error: no price of pear \((fast|slow)\)\nerror: no price of pear\n#1 # ripe\? -> noted \((fast|slow)\)\nnoted\n$/,

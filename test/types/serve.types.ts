@@ -130,6 +130,18 @@ export async function mistakesInHandlers(): Promise<void> {
   await serve({ handler: [echo, echo] });
 }
 
+export async function errorReplies(server: Server): Promise<void> {
+  await serve({ errorReply: (text, code) => (code === 'APP_DENIED' ? undefined : `-ERR ${text.toUpperCase()}`) });
+  await serve({ codec: json<number, { no: string }>(), errorReply: (text) => ({ no: text }) });
+  await server.reload({ errorReply: () => Uint8Array.of(1) });
+  // @ts-expect-error No message.
+  await serve({ errorReply: (text) => ({ no: text }) });
+  // @ts-expect-error No value of the codec.
+  await serve({ codec: json<number, { no: string }>(), errorReply: (text) => ({ wrong: text }) });
+  // @ts-expect-error It is sent at once.
+  await serve({ errorReply: async (text) => text });
+}
+
 export async function mistakesInOptions(): Promise<void> {
   // @ts-expect-error Misspelt.
   await serve({ handelr: echo });

@@ -12,9 +12,9 @@ import type { Reply } from '../../codec/reply.ts';
 import { encodeValue } from '../../codec/values.ts';
 import { textForPeer } from '../../error-for-peer.ts';
 import { YodelError } from '../../errors.ts';
-import type { Message } from '../../framing/message.ts';
+import { Message } from '../../framing/message.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { errorReplyOf } from '../error-reply.ts';
+import { type ErrorForm, errorReplyOf } from '../error-reply.ts';
 import { refusalOf } from '../fault.ts';
 import { type HandlerCallbacks, type HandlerObject, isPromise, withCodec } from '../handler.ts';
 import type { Session } from '../public-session.ts';
@@ -27,8 +27,7 @@ type ValueCallbacks = Pick<HandlerCallbacks, 'open' | 'end' | 'missed' | 'taken'
 };
 
 /** What the messages of all sessions of a server pass. */
-interface Conversion {
-  readonly inner: ValueCallbacks;
+interface Conversion extends ErrorForm {
   readonly codec: AnyCodec;
   readonly telemetry: Telemetry;
 }
@@ -38,15 +37,15 @@ interface Conversion {
  *
  * @throws YodelError `YODEL_INVALID_HANDLER` for one of batches, whose messages have no values
  */
-export function valueHandler(handler: HandlerObject, codec: AnyCodec, telemetry: Telemetry): HandlerObject {
+export function valueHandler(handler: HandlerObject, conversion: Conversion): HandlerObject {
+  const { codec } = conversion;
   const own = handler[withCodec];
-  if (own) return own.call(handler, (inner) => valueHandler(inner, codec, telemetry), codec);
+  if (own) return own.call(handler, (inner) => valueHandler(inner, conversion), codec);
   if (handler.batch) throw refusal();
   const inner: ValueCallbacks = handler as object;
   const { message, open, end, missed, taken } = inner;
-  const conversion = { inner, codec, telemetry };
   return wrapHandler(handler, {
-    ...(message && { message: (one, session) => handle(conversion, one, session) }),
+    ...(message && { message: (one, session) => handle(inner, conversion, one, session) }),
     ...(open && { open: (session) => encoded(codec, open.call(inner, session)) }),
     ...(end && { end: (session) => encoded(codec, end.call(inner, session)) }),
     ...(missed && {
@@ -59,8 +58,13 @@ export function valueHandler(handler: HandlerObject, codec: AnyCodec, telemetry:
 /** Sends back what it receives: the default, as `echo` is without a codec. */
 export const echoValues: HandlerObject = { message: (value) => value };
 
-function handle(conversion: Conversion, message: Message, session: Session): Reply | Promise<Reply> {
-  const { inner, codec } = conversion;
+function handle(
+  inner: ValueCallbacks,
+  conversion: Conversion,
+  message: Message,
+  session: Session,
+): Reply | Promise<Reply> {
+  const { codec } = conversion;
   const { value, error } = decodeOnce(codec, message);
   if (!error) return encoded(codec, inner.message?.(value, session));
   if (error instanceof DecodeError) return refuse(conversion, error, session);
@@ -78,13 +82,17 @@ function encodeReply(codec: AnyCodec, value: unknown): Reply {
   return value === undefined ? undefined : encodeValue(codec, value);
 }
 
-function refuse({ codec, telemetry }: Conversion, error: DecodeError, session: Session): Reply {
+function refuse(conversion: Conversion, error: DecodeError, session: Session): Reply {
+  const { codec, telemetry } = conversion;
   const { invalid } = codec;
   if (invalid === 'close') throw refusalOf(error);
   telemetry.countError(error);
   if (telemetry.watched) telemetry.emit('discarded', session, error);
   if (invalid) return encodeReply(codec, invalid.call(codec, error, error.received));
-  return errorReplyOf(session.replyFraming.encoder, { text: textForPeer(error), code: error.code }, codec);
+  const reason = { text: textForPeer(error), code: error.code };
+  const reply = errorReplyOf(session.replyFraming.encoder, reason, conversion);
+  // As a message, it only is not delivered where the framing cannot express it.
+  return typeof reply === 'string' ? Message.of(reply) : reply;
 }
 
 function refusal(): YodelError {

@@ -170,12 +170,19 @@ test('a handler file that is loaded again may have another codec, for new sessio
 test.each([
   ['codec', '{}', 'the option "codec" takes a codec, such as json(): it needs functions "decode" and "encode"'],
   ['data', '{}', 'it is not a function (session) => data'],
+  ['errorReply', '"-ERR"', 'it is not a function'],
   ['correlate', '"id"', 'the option "correlate" takes "order" or { requestId, replyId }, not "id"'],
 ])('a handler file whose export %s cannot be used is an error', async (name, value, reason) => {
   const file = handlerFile(`export const ${name} = ${value}; export default () => 'x';`);
   const { stderr, status } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
   expect(stderr).toContain(`the export "${name}" of ${file} cannot be used: ${reason}`);
   expect(status).toBe(2);
+});
+
+test('a handler file may export the form of its error replies', async () => {
+  const file = handlerFile('export const errorReply = (text) => `-ERR ${text}`; export default ({ text }) => text;');
+  const server = await serve([file, '--max-message', '3']);
+  expect(await (await dial(server.port)).ask('hello')).toBe('-ERR message 1 is longer than the limit of 3 bytes');
 });
 
 test('a handler file may export what decides about requests for a WebSocket', async () => {
