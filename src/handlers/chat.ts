@@ -5,7 +5,7 @@ import { escapeProse, escapeText } from '../format/escape.ts';
 import type { HandlerObject } from '../session/handler.ts';
 import type { RoomAction } from '../session/joining.ts';
 import type { Session } from '../session/public-session.ts';
-import { type ChatOptions, checkChatOptions } from './chat/options.ts';
+import { type ChatOptions, checkChatOptions, withMessages } from './chat/options.ts';
 import { begins, isPerson, nameGuest, personOf, readNick, refusal, rename, roomOf } from './chat/person.ts';
 import { enter, leave, tell, who } from './chat/visits.ts';
 
@@ -106,6 +106,7 @@ export function chat(options: ChatOptions = {}): HandlerObject {
   ]);
 
   return {
+    ...withMessages,
     ...(authorize && { authorize }),
     sequential: true,
     open: begin,

@@ -2,7 +2,7 @@
 import type { Address } from '../address.ts';
 import type { AnyCodec, MaybeCodec, Received, ReplyOf } from '../codec/codec.ts';
 import type { Reply } from '../codec/reply.ts';
-import type { YodelError } from '../errors.ts';
+import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { checkHandlerFunction, checkHandlerObject } from './handler-checks.ts';
 import type { RoomAction, StoredMessage } from './joining.ts';
@@ -136,6 +136,16 @@ export interface HandlerCallbacks<Data = unknown, C extends MaybeCodec = undefin
 
 /** @internal See {@link HandlerCallbacks}. */
 export const withCodec: unique symbol = Symbol('yodel.withCodec');
+
+/** @internal For handlers whose `message` gets messages in any case: with a codec the server does not start. @param what they are called */
+export function takesMessages(what: string): Pick<HandlerCallbacks, typeof withCodec> {
+  return {
+    [withCodec]: () => {
+      const text = `with the option "codec" handlers get values, and ${what} is a handler of messages`;
+      throw new YodelError('YODEL_INVALID_HANDLER', text);
+    },
+  };
+}
 
 /**
  * A handler with several callbacks, of which `message` and `batch` exclude each other; with a codec it has no `batch`. See

@@ -4,13 +4,17 @@ import type { AnyCodec, Codec } from '../../src/codec/codec.ts';
 import { json } from '../../src/codec/json.ts';
 import type { YodelError } from '../../src/errors.ts';
 import { Message } from '../../src/framing/message.ts';
+import { chat } from '../../src/handlers/chat.ts';
 import { echo } from '../../src/handlers/echo.ts';
+import { exec } from '../../src/handlers/exec.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { AnyServeOptions } from '../../src/server/options.ts';
 import type { SessionJournal } from '../../src/session/journaling.ts';
 import type { Session } from '../../src/session/public-session.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { settled } from '../../src/testing/turns.ts';
+import { parse } from '../../src/transcript/library.ts';
+import { mockServer } from '../../src/transcript/mock/mock.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
 
 /** A server with this codec, and its first client. */
@@ -106,6 +110,16 @@ describe('a handler of a server with a codec', () => {
   it('cannot take batches', async () => {
     const refused = { code: 'YODEL_INVALID_HANDLER', message: expect.stringContaining('"batch" gets messages') };
     await expect(meet({ handler: echo })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    ['chat()', chat()],
+    ['exec()', exec('cat', { perMessage: true })],
+    ['mockServer()', mockServer(parse('> 1\n< 2\n'))],
+    ['chat()', withFaults(chat(), [])],
+  ])('cannot be one that needs messages: %s', async (name, handler) => {
+    const message = `with the option "codec" handlers get values, and ${name} is a handler of messages`;
+    await expect(meet({ handler })).rejects.toMatchObject({ code: 'YODEL_INVALID_HANDLER', message });
   });
 
   it('fails if what it returns cannot be encoded: the session ends, and the log has the reason', async () => {

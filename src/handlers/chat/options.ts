@@ -1,6 +1,6 @@
 /** The options of `chat()`. */
 import { checkShapes } from '../../option-shapes.ts';
-import type { HandlerCallbacks } from '../../session/handler.ts';
+import { type HandlerCallbacks, takesMessages } from '../../session/handler.ts';
 
 /** How a {@link chat} behaves. */
 export interface ChatOptions {
@@ -17,3 +17,6 @@ export interface ChatOptions {
 export function checkChatOptions(options: ChatOptions): void {
   checkShapes(options, { authorize: 'function', room: 'text' }, 'chat()');
 }
+
+/** It takes messages, also where the server has a codec. */
+export const withMessages = takesMessages('chat()');

@@ -85,7 +85,9 @@ function valuesOf(given: MiddlewareObject, middleware: MiddlewareObject, inner: 
   });
   if (given[madeFor]) return { [withCodec]: (toMessages, codec) => join(given, toMessages(inner), codec) };
   if (inner[withCodec])
-    return refuse('with the option "codec", faults() comes first in a chain: it gets messages, not values');
+    return refuse(
+      'with the option "codec", faults() comes first in a chain, and handlers of messages are no part of one',
+    );
   const isMixed =
     (middleware.message && !middleware.batch && inner.batch) ||
     (middleware.batch && !middleware.message && inner.message);

@@ -6,7 +6,7 @@ import { formatDuration } from '../../format/figures.ts';
 import { Message } from '../../framing/message.ts';
 import { Tail } from '../../framing/tail.ts';
 import { childDescriptors } from '../../process/child-descriptors.ts';
-import type { HandlerObject } from '../../session/handler.ts';
+import { type HandlerObject, takesMessages } from '../../session/handler.ts';
 import type { Session } from '../../session/public-session.ts';
 import { decodeForwarded } from '../forwarding.ts';
 import type { Child } from './child.ts';
@@ -21,6 +21,7 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
     return children;
   };
   return {
+    ...takesMessages('exec()'),
     forwarding: 'frames',
     limitsItself: true,
     awaitsClose: true,

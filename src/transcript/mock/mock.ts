@@ -1,6 +1,6 @@
 import { TcpAddress } from '../../address.ts';
 import { checkShapes, shapesOf } from '../../option-shapes.ts';
-import type { HandlerCallbacks } from '../../session/handler.ts';
+import { type HandlerCallbacks, takesMessages } from '../../session/handler.ts';
 import type { Session, SessionServer } from '../../session/public-session.ts';
 import { checkTranscript, refuseUnplayable } from '../playable.ts';
 import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
@@ -52,6 +52,7 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
   if (secured && !options.tls) refuse(transcript, secured, 'a server needs a certificate for this: the option tls');
   const runs = new Runs(transcript, options);
   return {
+    ...takesMessages('mockServer()'),
     ...(secured && { startsTls: true }),
     // A transcript has pauses, and a client may wait for another one.
     limitsItself: true,

@@ -4,6 +4,7 @@ import { json } from '../../../src/codec/json.ts';
 import { YodelError } from '../../../src/errors.ts';
 import type { Batch } from '../../../src/framing/message.ts';
 import { Message } from '../../../src/framing/message.ts';
+import { chat } from '../../../src/handlers/chat.ts';
 import type { Middleware } from '../../../src/handlers/compose/middleware.ts';
 import { compose } from '../../../src/handlers/compose.ts';
 import { echo } from '../../../src/handlers/echo.ts';
@@ -295,6 +296,7 @@ describe('messages and batches', () => {
       [compose(pass, echo), /every part of a chain needs "message"/],
       [compose({ batch: (_batch, _session, next) => next() }, upperCase), /every part of a chain needs "message"/],
       [compose(pass, faults([]), upperCase), /faults\(\) comes first/],
+      [compose(pass, chat()), /handlers of messages are no part of one/],
     ] as [HandlerObject, RegExp][]) {
       const refused = Harness.open({ codec, handler } as never);
       await expect(refused).rejects.toThrow(
