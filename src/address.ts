@@ -138,7 +138,7 @@ export type SocketAddress = TcpAddress | TlsAddress | WebSocketAddress | UnixAdd
 export type Address = SocketAddress | ExecAddress;
 
 /** `tcp://127.0.0.1:7878`. */
-export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPort);
+export const defaultAddress: TcpAddress = /* @__PURE__ */ new TcpAddress(defaultHost, defaultPort);
 
 /**
  * Parses an address.

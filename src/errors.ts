@@ -215,8 +215,7 @@ export function systemError(where: string, cause: unknown): YodelError {
   const code = errnoOf(cause) ?? errnoOf(first);
   const known = code === undefined ? undefined : systemErrors[code];
   if (known) return new YodelError(known.code, `${where}: ${known.text}`, { cause });
-  const text = first instanceof Error ? first.message : String(first);
-  return new YodelError('YODEL_NETWORK', `${where}: ${text}`, { cause });
+  return new YodelError('YODEL_NETWORK', `${where}: ${textOfThrown(first)}`, { cause });
 }
 
 const fileErrors: Readonly<Record<string, string>> = {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import {
   between,
+  type Client,
   chat,
   connect,
   exec,
@@ -37,12 +38,25 @@ const close = async (options: Any) => {
   await server.close(options).finally(() => server.close());
 };
 
+const connected = async (use: (client: Client) => Promise<unknown>) => {
+  const transport = memoryTransport();
+  const server = await serve({ transport });
+  const client = await connect(server.addresses[0], { transport });
+  await use(client).finally(async () => {
+    await client.close();
+    await server.close();
+  });
+};
+
 /** Functions, called with these options; an option that exists, and how it is misspelt. */
 const functions: [name: string, call: (options: Any) => unknown, right: string, wrong: string][] = [
   ['serve()', (options) => serve({ transport: memoryTransport(), ...options }), 'handler', 'handelr'],
   ['reload()', reload, 'maxConnections', 'maxConnection'],
   ['close()', close, 'timeoutMs', 'timoutMs'],
   ['connect()', (options) => connect('127.0.0.1:1', options), 'requestTimeout', 'requestTimout'],
+  ['ready()', (options) => connected((client) => client.ready(options)), 'timeoutMs', 'timeout'],
+  ['request()', (options) => connected((client) => client.request('a', options)), 'timeoutMs', 'timeout'],
+  ['sendAll()', (options) => connected((client) => client.sendAll([], options)), 'signal', 'singal'],
   ['openJournal()', (options) => openJournal('/nowhere/x.journal', options), 'replies', 'reply'],
   ['openBus()', (options) => openBus('nats://127.0.0.1', options), 'prefix', 'prefiks'],
   ['openRooms()', (options) => openRooms('nats://127.0.0.1', options), 'roomBuffer', 'roomBufer'],
@@ -137,6 +151,36 @@ const values: [call: (options: Any) => unknown, options: object, message: string
   [serve, { handler: 'echo' }, 'the handler is the text "echo"'],
   [(options) => connect(1, options), { onStateChange: true }, 'the option "onStateChange" takes a function, not true'],
   [(options) => connect(1, options), { signal: 5000 }, 'the option "signal" takes an AbortSignal, not 5000'],
+  [
+    (options) => connect(1, options),
+    { correlate: 'ids' },
+    'the option "correlate" takes "order" or { requestId, replyId }, not "ids"',
+  ],
+  [
+    (options) => connect(1, options),
+    { correlate: { requestId: () => 1 } },
+    'the option "correlate" needs a function replyId',
+  ],
+  [
+    (options) => connected((client) => client.ready(options)),
+    { signal: {} },
+    'the option "signal" takes an AbortSignal',
+  ],
+  [
+    ({ messages }) => connected((client) => client.sendAll(messages)),
+    { messages: 'hello' },
+    'sendAll() takes an array or another iterable of messages, not "hello"',
+  ],
+  [
+    ({ messages }) => connected((client) => client.sendAll(messages)),
+    { messages: new Uint8Array(1) },
+    'sendAll() takes an array or another iterable of messages, not an object',
+  ],
+  [
+    ({ messages }) => connected((client) => client.sendAll(messages)),
+    { messages: Promise.resolve(['hello']) },
+    'sendAll() takes an array or another iterable of messages, not a promise: await it first',
+  ],
   [(options) => connect(1, options), { tls: true }, 'the option "tls" takes an object, not true'],
   [
     (options) => connect(1, options),

@@ -6,12 +6,7 @@ import type { MaybeCodec } from '../codec/codec.ts';
 import { resolveAddress } from './address.ts';
 import { online, onReturn } from './network.ts';
 import { openSocket } from './open-socket.ts';
-import {
-  type AnyBrowserOptions,
-  type BrowserConnectOptions,
-  type BrowserSettings,
-  resolveBrowserOptions,
-} from './options.ts';
+import { type BrowserConnectOptions, type BrowserSettings, resolveBrowserOptions } from './options.ts';
 
 /**
  * Connects to a server, over the WebSocket of the browser.
@@ -21,29 +16,33 @@ import {
  * const reply = await client.request('hello');
  * ```
  *
- * @param address `wss://HOST:PORT/PATH`, `ws://…`, or relative to the page, which it must be complete without. Default: the
- *   page's own host, with the path `/`
+ * @param address `wss://HOST:PORT/PATH`, `ws://…`, or relative to the page, which it must be complete without. Default, if there is no
+ *   argument at all: the page's own host, with the path `/`. `connect(undefined)` is refused, because it is usually a setting that is
+ *   missing
  * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_WEBSOCKET_REFUSED`, `YODEL_CONNECT_TIMEOUT`, `YODEL_INVALID_ADDRESS`,
  *   `YODEL_INVALID_OPTION`; what `onConnect` throws; the signal's reason when it is aborted
  */
+export async function connect(): Promise<Client>;
 export async function connect<C extends MaybeCodec = undefined>(
-  address: string | { readonly href: string } = '/',
-  options: BrowserConnectOptions<C> = {},
-): Promise<Client<C>> {
-  const settings = resolveBrowserOptions(options as AnyBrowserOptions);
+  address: string | { readonly href: string },
+  options?: BrowserConnectOptions<C>,
+): Promise<Client<C>>;
+export async function connect(...given: [unknown?, BrowserConnectOptions?]): Promise<Client> {
+  const [address, options = {}] = given;
+  const settings = resolveBrowserOptions(options);
   const { environment, onStateChange } = settings;
-  const to = resolveAddress(typeof address === 'string' ? address : address.href, environment);
+  const to = resolveAddress(given.length === 0 ? '/' : address, environment);
   let stopWaiting: (() => void) | undefined;
   const client: MessageClient = new MessageClient(to, opener(to, settings), {
     ...settings,
     onStateChange(state, error) {
       stopWaiting?.();
       stopWaiting = state === 'reconnecting' ? onReturn(environment, () => client.retryNow()) : undefined;
-      onStateChange?.(state, error);
+      return onStateChange?.(state, error);
     },
   });
   await client.start(options.signal);
-  return client as unknown as Client<C>;
+  return client as unknown as Client;
 }
 
 /** How the client connects, the first time and again. */

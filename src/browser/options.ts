@@ -2,13 +2,13 @@
 import {
   type AnyClientOptions,
   type ClientOptions,
-  clientOptionNames,
+  clientOptionShapes,
   type MessageClientSettings,
   resolveClientSettings,
 } from '../client/client-settings.ts';
 import type { Clock } from '../clock.ts';
 import type { MaybeCodec } from '../codec/codec.ts';
-import { refuseUnknown } from '../option-values.ts';
+import { checkShapes, shapesOf } from '../option-shapes.ts';
 import { pageClock } from './clock.ts';
 import { type Environment, globals } from './environment.ts';
 
@@ -32,15 +32,22 @@ export interface BrowserSettings extends MessageClientSettings {
   readonly environment: Environment;
 }
 
-const foreign = ['pingInterval', 'keepAlive'];
-const known = [...clientOptionNames.filter((name) => !foreign.includes(name)), 'clock', 'environment'];
+const { pingInterval: _pingInterval, keepAlive: _keepAlive, ...ofPages } = clientOptionShapes;
+const known = { ...ofPages, ...shapesOf(['clock', 'environment'], 'object') };
 
 /**
  * @internal
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function resolveBrowserOptions(options: AnyBrowserOptions): BrowserSettings {
-  refuseUnknown(options, known, 'connect()');
+  checkShapes(options, known, 'connect()');
   const { clock = pageClock, environment = globals } = options;
-  return { ...resolveClientSettings(options, clock), environment };
+  return { ...resolveClientSettings(options, clock, throwLater), environment };
+}
+
+/** Pages learn of it as of any other uncaught error. */
+function throwLater(thrown: unknown): void {
+  queueMicrotask(() => {
+    throw thrown;
+  });
 }

@@ -3,9 +3,11 @@ import type { Clock } from '../clock.ts';
 import type { AnyCodec, MaybeCodec } from '../codec/codec.ts';
 import { checkCodec } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
-import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
+import { checkShapes, kindOf, type OptionShapes, shapesOf } from '../option-shapes.ts';
+import { type OptionalValues, resolveOptions } from '../option-values.ts';
 import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
 import { type Correlate, checkCorrelate } from '../requests/correlation.ts';
+import type { Report } from './callback.ts';
 import type { ClientState, NewConnection } from './client.ts';
 
 /** Options of any client. Times are milliseconds, sizes are bytes; the reference lists every limit. */
@@ -40,7 +42,10 @@ export interface ClientOptions<C extends MaybeCodec = undefined> extends Optiona
    * as its cause; with `reconnect` the client tries again.
    */
   readonly onConnect?: ((connection: NewConnection<NoInfer<C>>) => void | Promise<void>) | undefined;
-  /** Called on each change of state, with the error that caused it, if any. Must not throw. */
+  /**
+   * Called on each change of state, with the error that caused it, if any. What it throws, or rejects with, is a warning of the process,
+   * and an uncaught error of a page.
+   */
   readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
 }
 
@@ -70,24 +75,27 @@ export interface MessageClientSettings {
   /** Called when bytes have arrived, after their messages. */
   readonly onReceived?: (() => void) | undefined;
   readonly clock: Clock;
+  /** Receives what the program's callbacks throw. */
+  readonly report: Report;
 }
 
-/** @internal The names of these options. */
-export const clientOptionNames: readonly string[] = [
-  ...['codec', 'correlate', 'signal', 'reconnect', 'onConnect', 'onStateChange'],
-  ...Object.keys(clientOptions),
-];
+/** @internal These options, for `checkShapes`. */
+export const clientOptionShapes: OptionShapes = {
+  ...shapesOf(['codec', 'correlate', 'reconnect', ...Object.keys(clientOptions)]),
+  ...shapesOf(['onConnect', 'onStateChange'], 'function'),
+  signal: 'signal',
+};
+
+const reconnectShapes: OptionShapes = { ...shapesOf(Object.keys(reconnectOptions)), initial: 'boolean' };
 
 /**
- * @internal Checks the options and adds the defaults. It ignores other names.
+ * @internal Checks the values of the options and adds the defaults. Names and shapes are checked before.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function resolveClientSettings(options: AnyClientOptions, clock: Clock): MessageClientSettings {
+export function resolveClientSettings(options: AnyClientOptions, clock: Clock, report: Report): MessageClientSettings {
   const { correlate, reconnect, onConnect, onStateChange } = options;
   checkCorrelate(correlate);
-  checkFunction('onConnect', onConnect);
-  checkFunction('onStateChange', onStateChange);
   return {
     limits: resolveOptions(clientOptions, options),
     codec: checkCodec(options.codec),
@@ -97,34 +105,23 @@ export function resolveClientSettings(options: AnyClientOptions, clock: Clock): 
     onConnect,
     onStateChange,
     clock,
+    report,
   };
-}
-
-/** @internal @throws YodelError `YODEL_INVALID_OPTION` */
-export function checkFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return;
-  throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes a function, not ${String(value)}`);
 }
 
 function resolveReconnect(reconnect: AnyClientOptions['reconnect']): ReconnectLimits | undefined {
   if (reconnect === undefined || reconnect === false) return undefined;
   const given = reconnect === true ? {} : reconnect;
-  if (typeof given !== 'object' || given === null) {
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `the option "reconnect" takes true, false or an object, not ${String(given)}`,
-    );
-  }
-  refuseUnknown(given, [...Object.keys(reconnectOptions), 'initial'], 'reconnect');
-  if (given.initial !== undefined && typeof given.initial !== 'boolean') {
-    throw new YodelError('YODEL_INVALID_OPTION', `reconnect.initial takes true or false, not ${String(given.initial)}`);
-  }
+  if (typeof given !== 'object')
+    throw refused(`the option "reconnect" takes true, false or an object, not ${kindOf(given)}`);
+  checkShapes(given, reconnectShapes, 'reconnect');
   const limits = resolveOptions(reconnectOptions, given);
   if (limits.minDelay > limits.maxDelay) {
-    throw new YodelError(
-      'YODEL_INVALID_OPTION',
-      `minDelay (${limits.minDelay}) is above maxDelay (${limits.maxDelay})`,
-    );
+    throw refused(`minDelay (${limits.minDelay}) is above maxDelay (${limits.maxDelay})`);
   }
   return limits;
+}
+
+function refused(text: string): YodelError {
+  return new YodelError('YODEL_INVALID_OPTION', text);
 }

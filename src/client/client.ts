@@ -16,9 +16,7 @@ export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
  * `for await (const message of client)`. The iteration ends when the server ends the connection, and throws when the
  * connection breaks.
  */
-export interface Client<C extends MaybeCodec = undefined>
-  extends AsyncIterable<Received<C>, undefined>,
-    AsyncDisposable {
+export interface Client<C extends MaybeCodec = undefined> extends AsyncDisposable {
   /** The server's address. */
   readonly address: Address;
   readonly state: ClientState;
@@ -87,8 +85,15 @@ export interface Client<C extends MaybeCodec = undefined>
    */
   request(message: Sendable<C>, options?: RequestOptions): Promise<Received<C>>;
   /**
+   * The messages that are not replies, of which each goes to one of those who iterate. `break` leaves the client open.
+   *
+   * @throws YodelError why the connection broke, once in each iteration; `YODEL_UNDECODABLE_MESSAGE` of a codec, after which the iteration
+   *   may go on
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Received<C>, undefined>;
+  /**
    * The messages that are not replies, as a web stream: the same ones as by iteration, of which each goes to one reader. It takes a
-   * message when it is read. Cancelling it leaves the client open.
+   * message when it is read. Cancelling it leaves the client open. This is another stream once the last one was cancelled or has failed.
    */
   readonly readable: ReadableStream<Received<C>>;
   /**

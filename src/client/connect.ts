@@ -33,7 +33,7 @@ export async function connect(...given: [unknown?, ConnectOptions?]): Promise<Cl
     ...settings,
     onStateChange(state, error) {
       events.changed(asClient, state, error);
-      settings.onStateChange?.(state, error);
+      return settings.onStateChange?.(state, error);
     },
   });
   const asClient = client as unknown as Client;

@@ -3,7 +3,7 @@ import { YodelError } from '../errors.ts';
 import type { MessageClientSettings } from './client-settings.ts';
 import type { Link, OpenedLink, OpenLink } from './link.ts';
 import { Preparation, type PreparedLink } from './preparation.ts';
-import { Reconnector } from './reconnector.ts';
+import { Reconnector, type Use } from './reconnector.ts';
 
 /** The client that is connected. */
 export interface ConnectingClient {
@@ -28,6 +28,8 @@ export class Connector {
   /** While there is a connection that may not be used yet: resolved when it has closed. */
   #closing: PromiseWithResolvers<void> | undefined;
   #preparation: Preparation | undefined;
+  /** Aborts the first attempt where it is not retried. */
+  readonly #onlyAttempt = new AbortController();
 
   constructor(client: ConnectingClient, open: OpenLink, settings: MessageClientSettings) {
     this.#client = client;
@@ -57,9 +59,9 @@ export class Connector {
     return this.#closing !== undefined;
   }
 
-  /** The connection works: the next loss is followed by the shortest pause. */
-  works(): void {
-    this.#reconnector?.reset();
+  /** The connection is lost. */
+  lost(use: Use): void {
+    this.#reconnector?.lost(use);
   }
 
   /** Skips the pause before the next attempt. */
@@ -70,6 +72,7 @@ export class Connector {
   /** Ends all attempts. */
   cancel(): void {
     this.#reconnector?.cancel();
+    this.#onlyAttempt.abort(new YodelError('YODEL_CONNECTION_CLOSED', 'connecting was aborted'));
   }
 
   /** The connection that may not be used yet has closed. */
@@ -81,10 +84,10 @@ export class Connector {
   /**
    * Connects for the first time, with as many attempts as the options say.
    *
-   * @throws YodelError the last error; the signal's reason, or any error if it is aborted
+   * @throws YodelError the last error, or that it was cancelled
    */
-  async first(signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#reconnector || !this.#settings.retriesFirst) return void (await this.#attempt(signal));
+  async first(): Promise<void> {
+    if (!this.#reconnector || !this.#settings.retriesFirst) return void (await this.#attempt(this.#onlyAttempt.signal));
     this.#reconnector.retryNow();
     await this.again(undefined);
   }
@@ -106,13 +109,13 @@ export class Connector {
     if (!isConnected) throw lastError ?? new YodelError('YODEL_CONNECTION_CLOSED', 'connecting was aborted');
   }
 
-  async #attempt(signal: AbortSignal | undefined): Promise<true> {
+  async #attempt(signal: AbortSignal): Promise<true> {
     const opened = await this.#open(signal);
     this.#closing = Promise.withResolvers();
     const link = this.#client.attach(opened);
     try {
-      // The signal may have been aborted in the turn of the event loop in which the connection was established.
-      signal?.throwIfAborted();
+      // It may have been aborted in the turn of the event loop in which the connection was established.
+      signal.throwIfAborted();
       // Without onConnect nothing may be awaited: what has arrived already, and the end after it, is the program's to receive.
       if (this.#settings.onConnect) await this.#prepare(this.#settings.onConnect, signal);
       const loss = this.#client.loss(link);
@@ -134,16 +137,16 @@ export class Connector {
     this.#closing = undefined;
   }
 
-  async #prepare(onConnect: OnConnect, signal: AbortSignal | undefined): Promise<void> {
+  async #prepare(onConnect: OnConnect, signal: AbortSignal): Promise<void> {
     const { limits, clock } = this.#settings;
     const preparation = new Preparation(this.#client.prepared());
     this.#preparation = preparation;
-    const abort = () => preparation.fail(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const abort = () => preparation.fail(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
     try {
       await preparation.run(onConnect, limits.connectTimeout, clock);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abort);
     }
   }
 }

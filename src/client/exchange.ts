@@ -3,8 +3,7 @@ import type { AnyCodec } from '../codec/codec.ts';
 import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { isYodelError, YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import { checkOption } from '../option-values.ts';
-import { type ClientLimits, clientOptions } from '../options.ts';
+import type { ClientLimits } from '../options.ts';
 import { checkRequestOptions, type RequestOptions } from '../requests/request-options.ts';
 import { type RequestLink, Requests } from '../requests/requests.ts';
 import type { ClientCounters } from './client.ts';
@@ -43,6 +42,8 @@ export class Exchange implements RequestLink<Sent> {
   #bytesReceived = 0;
   /** On the connections before the current one. */
   #bytesSent = 0;
+  /** Before the current connection could be used by everyone. */
+  #repliesBefore = 0;
 
   constructor(client: ExchangingClient, { limits, codec, correlate, clock }: MessageClientSettings) {
     this.#client = client;
@@ -86,8 +87,14 @@ export class Exchange implements RequestLink<Sent> {
 
   /** The connection may be used. Returns whether it is the first one. */
   connected(): boolean {
+    this.#repliesBefore = this.#requests.counters.replies;
     this.#connections++;
     return this.#connections === 1;
+  }
+
+  /** Whether the current connection has answered a request, apart from those of `onConnect`. */
+  get hasAnswered(): boolean {
+    return this.#requests.counters.replies > this.#repliesBefore;
   }
 
   /** Whether there was a connection before. */
@@ -136,7 +143,6 @@ export class Exchange implements RequestLink<Sent> {
   request(message: Sent, options: RequestOptions): Promise<unknown> {
     try {
       checkRequestOptions(options);
-      if (options.timeoutMs !== undefined) checkOption('timeoutMs', clientOptions.requestTimeout, options.timeoutMs);
     } catch (error) {
       return Promise.reject(error);
     }

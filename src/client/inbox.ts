@@ -9,16 +9,33 @@ interface Received<Value> {
   readonly cost: number;
 }
 
-/** Who takes messages. */
-export interface Taker {
-  /** It takes no more: what it waits for is for others. */
-  readonly isGone: boolean;
-}
-
 interface Waiter<Value> {
-  readonly taker?: Taker | undefined;
+  readonly reader?: Reader<Value> | undefined;
   readonly resolve: (result: IteratorResult<Value, undefined>) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** One of those who take the messages: an iteration, or a stream. */
+export class Reader<Value> implements AsyncIterableIterator<Value, undefined> {
+  readonly #take: (reader: Reader<Value>) => Promise<IteratorResult<Value, undefined>>;
+  /** It takes no more: what it waits for is for others, and that promise is never settled. */
+  isGone = false;
+  /** It has waited for a message before the last one. */
+  hasBegun = false;
+  /** It got the error at the end. */
+  isTold = false;
+
+  constructor(take: (reader: Reader<Value>) => Promise<IteratorResult<Value, undefined>>) {
+    this.#take = take;
+  }
+
+  next(): Promise<IteratorResult<Value, undefined>> {
+    return this.#take(this);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 /**
@@ -37,6 +54,8 @@ export class Inbox<Value> {
   #bytes = 0;
   #isOver = false;
   #error: unknown;
+  /** Somebody got the error. */
+  #isTold = false;
 
   /** @param onTaken called when a message was taken, or is waited for, so that there is space for more */
   constructor(onTaken: () => void) {
@@ -63,21 +82,19 @@ export class Inbox<Value> {
     this.#put({ error, cost: size + objectSize });
   }
 
-  /** No more messages follow. With an error, {@link next} rejects with it once, after the last message. */
+  /**
+   * No more messages follow. An error is thrown after the last message: once to each reader that had begun before, or to the first one
+   * that comes later.
+   */
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;
-    for (const waiter of this.#waiters.takeAll()) if (!waiter.taker?.isGone) this.#settleEnd(waiter);
+    for (const waiter of this.#waiters.takeAll()) if (!waiter.reader?.isGone) this.#settleEnd(waiter);
   }
 
-  /** The next message. @param taker who may leave while it waits; the promise is never settled then */
-  next(taker?: Taker): Promise<IteratorResult<Value, undefined>> {
-    const message = this.#messages.shift();
-    if (message) return this.#taken(message);
-    return new Promise((resolve, reject) => {
-      if (this.#isOver) this.#settleEnd({ resolve, reject });
-      else this.#waiters.push({ taker, resolve, reject });
-    });
+  /** A new reader. Each message goes to one of them. */
+  reader(): Reader<Value> {
+    return new Reader((reader) => this.#next(reader));
   }
 
   /** Messages that arrive from now on are for {@link nextHeld}. */
@@ -105,6 +122,17 @@ export class Inbox<Value> {
     }
   }
 
+  #next(reader: Reader<Value>): Promise<IteratorResult<Value, undefined>> {
+    if (!this.#isOver) reader.hasBegun = true;
+    const message = this.#messages.shift();
+    if (message) return this.#taken(message);
+    return new Promise((resolve, reject) => {
+      const waiter = { reader, resolve, reject };
+      if (this.#isOver) this.#settleEnd(waiter);
+      else this.#waiters.push(waiter);
+    });
+  }
+
   #put(message: Received<Value>): void {
     const waiter = this.#isHolding ? this.#heldWaiters.shift() : this.#waiting();
     if (waiter) return settle(message, waiter);
@@ -114,7 +142,7 @@ export class Inbox<Value> {
 
   #waiting(): Waiter<Value> | undefined {
     let waiter = this.#waiters.shift();
-    while (waiter?.taker?.isGone) waiter = this.#waiters.shift();
+    while (waiter?.reader?.isGone) waiter = this.#waiters.shift();
     return waiter;
   }
 
@@ -124,11 +152,12 @@ export class Inbox<Value> {
     return error === undefined ? Promise.resolve({ done: false, value: value as Value }) : Promise.reject(error);
   }
 
-  #settleEnd(waiter: Waiter<Value>): void {
-    const error = this.#error;
-    this.#error = undefined;
-    if (error) waiter.reject(error);
-    else waiter.resolve({ done: true, value: undefined });
+  #settleEnd({ reader, resolve, reject }: Waiter<Value>): void {
+    const isDue = reader?.hasBegun ? !reader.isTold : !this.#isTold;
+    if (this.#error === undefined || !isDue) return resolve({ done: true, value: undefined });
+    this.#isTold = true;
+    if (reader) reader.isTold = true;
+    reject(this.#error);
   }
 }
 

@@ -16,17 +16,16 @@ import type { Address } from '../address.ts';
 import type { Timer } from '../clock.ts';
 import type { AnyCodec } from '../codec/codec.ts';
 import { isYodelError, YodelError } from '../errors.ts';
-import { checkOption } from '../option-values.ts';
-import { clientOptions } from '../options.ts';
-import { noOptions, type RequestOptions } from '../requests/request-options.ts';
+import { checkRequestOptions, noOptions, type RequestOptions } from '../requests/request-options.ts';
 import type { Handshake } from '../transport/transport.ts';
+import { callBack } from './callback.ts';
 import type { Client, ClientCounters, ClientState, SendAllOptions } from './client.ts';
 import type { MessageClientSettings } from './client-settings.ts';
 import { type ConnectingClient, Connector } from './connector.ts';
 import { Exchange, type ExchangingClient, type Sent } from './exchange.ts';
-import type { Taker } from './inbox.ts';
+import type { Reader } from './inbox.ts';
 import type { Link, LinkReceiver, OpenedLink, OpenLink, ReceivedMessages } from './link.ts';
-import type { PreparedLink } from './preparation.ts';
+import { connectionIsPrepared, type PreparedLink } from './preparation.ts';
 import { Readiness, type ReadyOptions } from './readiness.ts';
 import { Streams, sendAll } from './streams.ts';
 import type { UnfinishedMessage } from './unfinished-message.ts';
@@ -76,7 +75,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     signal?.addEventListener('abort', abort, { once: true });
     void this.closed.then(() => signal?.removeEventListener('abort', abort));
     try {
-      await this.#connector.first(signal);
+      await this.#connector.first();
     } catch (error) {
       this.#finish(undefined, isYodelError(error) ? error : undefined);
       throw signal?.aborted ? signal.reason : error;
@@ -107,10 +106,9 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.#closed.promise;
   }
 
-  async ready(options: ReadyOptions = {}): Promise<void> {
-    const { timeoutMs = 0, signal } = options;
-    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-    signal?.throwIfAborted();
+  async ready(options: ReadyOptions = noOptions): Promise<void> {
+    checkRequestOptions(options, 'ready()');
+    options.signal?.throwIfAborted();
     if (this.#state === 'open') return;
     if (this.#state !== 'reconnecting') throw this.cannotSend();
     await this.#readiness.wait(this.peerName, options);
@@ -121,8 +119,8 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.#exchange.send(message);
   }
 
-  sendAll(messages: Iterable<Sent> | AsyncIterable<Sent>, { signal }: SendAllOptions = {}): Promise<number> {
-    return sendAll(this, messages, signal);
+  sendAll(messages: Iterable<Sent> | AsyncIterable<Sent>, options: SendAllOptions = {}): Promise<number> {
+    return sendAll(this, messages, options);
   }
 
   encode(message: Sent): Uint8Array {
@@ -184,17 +182,18 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.close();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
-    return { next: () => this.#exchange.inbox.next() };
+  [Symbol.asyncIterator](): AsyncIterableIterator<unknown, undefined> {
+    return this.reader();
   }
 
   /** @internal */
-  take(taker: Taker): Promise<IteratorResult<unknown, undefined>> {
-    return this.#exchange.inbox.next(taker);
+  reader(): Reader<unknown> {
+    return this.#exchange.inbox.reader();
   }
 
-  /** @internal */
+  /** @internal Calls back when it is closed, at once if it is. Returns a function that takes that back. */
   whenClosed(listener: (error: unknown) => void): () => void {
+    if (this.#state === 'closed') listener(this.cannotSend());
     return this.#readiness.whenClosed(listener);
   }
 
@@ -227,7 +226,6 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
   onChunk(chunk: { readonly length: number }): void {
     this.#exchange.arrived(chunk.length);
     this.#hasReceived = true;
-    if (this.#state === 'open') this.#connector.works();
   }
 
   /** @internal */
@@ -268,6 +266,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
       this.#exchange.inbox.release(error ?? ended);
       return this.#connector.closed(error ?? ended);
     }
+    this.#connector.lost({ hasReceived: this.#hasReceived, hasAnswered: this.#exchange.hasAnswered });
     const isLost = !this.#isLeaving && (this.#state === 'open' || this.#state === 'reconnecting');
     if (isLost && this.#connector.hasAttemptsLeft) return void this.#reconnect(error);
     const hasGivenUp = isLost && this.#connector.reconnects;
@@ -309,8 +308,7 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
 
   /** @internal */
   connected(): void {
-    this.#exchange.inbox.release(this.cannotSend());
-    if (this.#hasReceived) this.#connector.works();
+    this.#exchange.inbox.release(connectionIsPrepared(this.address));
     if (this.#exchange.connected()) this.#state = 'open';
     else this.#setState('open', undefined);
     this.#readiness.opened();
@@ -377,6 +375,6 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
 
   #setState(state: ClientState, error: YodelError | undefined): void {
     this.#state = state;
-    this.#settings.onStateChange?.(state, error);
+    callBack(this.#settings.report, this.#settings.onStateChange, state, error);
   }
 }

@@ -10,9 +10,10 @@ import { refuseUnknown } from '../option-values.ts';
 import { checkPem } from '../transport/pem.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
+import { Warnings } from '../warnings.ts';
 import {
   type ClientOptions,
-  clientOptionNames,
+  clientOptionShapes,
   type MessageClientSettings,
   resolveClientSettings,
 } from './client-settings.ts';
@@ -54,7 +55,7 @@ export interface ClientSettings extends MessageClientSettings {
 export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
   checkShapes(options, knownOptions, 'connect()');
   return {
-    ...resolveClientSettings(options, options.clock ?? realClock),
+    ...resolveClientSettings(options, options.clock ?? realClock, (thrown) => warnings.emit(thrown)),
     protocol: resolveWire(options),
     tls: resolveTls(options.tls),
     stderr: options.stderr,
@@ -72,12 +73,15 @@ export function dialSettings(
   return { timeoutMs, tls, keepAlive, pingInterval, stderr, transport, clock, signal };
 }
 
+/** Of all clients of the process. */
+const warnings = new Warnings();
+
 /** @internal The options of `connect()`. */
 export const knownOptions: OptionShapes = {
-  ...shapesOf(['framing', 'replyFraming', 'protocol', 'encoding', 'tls', ...clientOptionNames]),
+  ...clientOptionShapes,
+  ...shapesOf(['framing', 'replyFraming', 'protocol', 'encoding', 'tls']),
   ...shapesOf(['stderr', 'onReceived'], 'function'),
   ...shapesOf(['transport', 'clock'], 'object'),
-  signal: 'signal',
 };
 
 function resolveTls(tls: TlsOptions = {}): TlsOptions {

@@ -2,7 +2,7 @@
 import type { Address } from '../address.ts';
 import type { Clock } from '../clock.ts';
 import type { AnyCodec } from '../codec/codec.ts';
-import { isYodelError, YodelError } from '../errors.ts';
+import { isYodelError, textOfThrown, YodelError } from '../errors.ts';
 import type { RequestOptions } from '../requests/request-options.ts';
 import type { Handshake } from '../transport/transport.ts';
 import type { NewConnection } from './client.ts';
@@ -93,17 +93,19 @@ export class Preparation implements NewConnection<AnyCodec> {
       await onConnect(this);
     } catch (thrown) {
       if (isYodelError(thrown)) throw thrown;
-      const why = thrown instanceof Error ? thrown.message : String(thrown);
-      const text = `cannot connect to ${this.address}: onConnect failed: ${why}`;
+      const text = `cannot connect to ${this.address}: onConnect failed: ${textOfThrown(thrown)}`;
       throw new YodelError('YODEL_SETUP_FAILED', text, { cause: thrown });
     }
   }
 
   #check(): void {
     if (!this.#isOver) return;
-    throw new YodelError(
-      'YODEL_NOT_CONNECTED',
-      `the connection to ${this.address} that onConnect prepared is lost, or prepared: use the client`,
-    );
+    throw connectionIsPrepared(this.address);
   }
+}
+
+/** The error of what is called, or waits, once `onConnect` is over. */
+export function connectionIsPrepared(address: Address): YodelError {
+  const text = `the connection to ${address} that onConnect prepared is lost, or prepared: use the client`;
+  return new YodelError('YODEL_NOT_CONNECTED', text);
 }

@@ -1,14 +1,17 @@
 /** Ways to send and receive many messages: from an iteration, and as web streams. All of them wait for the server. */
 import { YodelError } from '../errors.ts';
-import type { Taker } from './inbox.ts';
+import { checkShapes, kindOf } from '../option-shapes.ts';
+import type { ClientState, SendAllOptions } from './client.ts';
+import type { Reader } from './inbox.ts';
 import type { ReadyOptions } from './readiness.ts';
 
 /** What they need of a client. */
 interface Sender<Value> {
+  readonly state: ClientState;
   ready(options?: ReadyOptions): Promise<void>;
   send(message: Value): boolean | YodelError;
   drained(): Promise<void>;
-  /** Calls back when it is closed. Returns a function that takes that back. */
+  /** Calls back when it is closed, at once if it is. Returns a function that takes that back. */
   whenClosed(listener: (error: unknown) => void): () => void;
 }
 
@@ -16,8 +19,11 @@ interface Sender<Value> {
 export async function sendAll<Value>(
   client: Sender<Value>,
   messages: Iterable<Value> | AsyncIterable<Value>,
-  signal: AbortSignal | undefined,
+  options: SendAllOptions,
 ): Promise<number> {
+  checkShapes(options, { signal: 'signal' }, 'sendAll()');
+  checkMessages(messages);
+  const { signal } = options;
   signal?.throwIfAborted();
   let count = 0;
   const stop = new Stop();
@@ -37,6 +43,14 @@ export async function sendAll<Value>(
   }
   await abortable(client.drained(), signal);
   return count;
+}
+
+/** Text can be iterated over, too, and bytes: by characters and numbers. That is never what is meant. */
+function checkMessages(messages: unknown): void {
+  const isIterable = typeof messages === 'object' && messages !== null && !ArrayBuffer.isView(messages);
+  if (isIterable && (Symbol.iterator in messages || Symbol.asyncIterator in messages)) return;
+  const text = `sendAll() takes an array or another iterable of messages, not ${kindOf(messages)}`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
 }
 
 function isAsync<Value>(messages: Iterable<Value> | AsyncIterable<Value>): messages is AsyncIterable<Value> {
@@ -89,8 +103,8 @@ async function* until<Value>(stop: Stop, messages: AsyncIterable<Value>): AsyncG
 
 /** A client, for its streams. */
 interface StreamingClient<In, Out> extends Sender<Out> {
-  /** The next message. */
-  take(taker: Taker): Promise<IteratorResult<In, undefined>>;
+  /** Reads its messages. */
+  reader(): Reader<In>;
   end(): void;
   abort(): void;
 }
@@ -106,7 +120,9 @@ export class Streams<In, Out> {
   }
 
   get readable(): ReadableStream<In> {
-    this.#readable ??= readableOf(this.#client);
+    this.#readable ??= readableOf(this.#client, () => {
+      this.#readable = undefined;
+    });
     return this.#readable;
   }
 
@@ -123,17 +139,24 @@ export class Streams<In, Out> {
   }
 }
 
-function readableOf<Value>(client: StreamingClient<Value, never>): ReadableStream<Value> {
-  const taker = { isGone: false };
+/** @param over called when it was cancelled, or has failed: with a message that cannot be read, or the connection */
+function readableOf<Value>(client: StreamingClient<Value, never>, over: () => void): ReadableStream<Value> {
+  const reader = client.reader();
   return new ReadableStream<Value>(
     {
       async pull(controller) {
-        const { done, value } = await client.take(taker);
-        if (done) controller.close();
-        else controller.enqueue(value);
+        try {
+          const { done, value } = await reader.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          over();
+          throw error;
+        }
       },
       cancel() {
-        taker.isGone = true;
+        reader.isGone = true;
+        over();
       },
     },
     // Nothing is taken from the client before it is asked for.
@@ -149,7 +172,7 @@ async function sendWhenReady<Value>(
 ): Promise<void> {
   let sent: boolean | YodelError | undefined;
   while (sent === undefined) {
-    await client.ready({ signal });
+    if (client.state !== 'open') await client.ready({ signal });
     sent = sendUnlessLost(client, message);
   }
   if (sent instanceof YodelError) throw sent;

@@ -1,7 +1,7 @@
 /** How a reply is matched to its request. */
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
-import { refuseUnknown } from '../option-values.ts';
+import { checkShapes, kindOf } from '../option-shapes.ts';
 
 /** What identifies a request. Text and numbers are different: `1` is not `'1'`. */
 export type RequestId = string | number | bigint;
@@ -37,6 +37,8 @@ export interface CorrelateById<C extends MaybeCodec = undefined> {
  */
 export type Correlate<C extends MaybeCodec = undefined> = 'order' | CorrelateById<C>;
 
+const shapes = { requestId: 'function', replyId: 'function' } as const;
+
 /**
  * Refuses what is no {@link Correlate}.
  *
@@ -44,13 +46,15 @@ export type Correlate<C extends MaybeCodec = undefined> = 'order' | CorrelateByI
  */
 export function checkCorrelate(correlate: unknown): void {
   if (correlate === undefined || correlate === 'order') return;
-  const refuse = (allowed: string): never => {
-    const shown = typeof correlate === 'string' ? `"${correlate}"` : String(correlate);
-    throw new YodelError('YODEL_INVALID_OPTION', `the option "correlate" takes ${allowed}, not ${shown}`);
-  };
-  if (typeof correlate !== 'object' || correlate === null) refuse('"order" or { requestId, replyId }');
-  refuseUnknown(correlate as object, ['requestId', 'replyId'], 'correlate');
-  const { requestId, replyId } = correlate as Record<string, unknown>;
-  if (typeof requestId !== 'function') refuse('a function requestId');
-  if (typeof replyId !== 'function') refuse('a function replyId');
+  if (typeof correlate !== 'object' || correlate === null) {
+    throw refused(`the option "correlate" takes "order" or { requestId, replyId }, not ${kindOf(correlate)}`);
+  }
+  checkShapes(correlate, shapes, 'correlate');
+  for (const name of ['requestId', 'replyId'] as const) {
+    if (!(correlate as Partial<CorrelateById>)[name]) throw refused(`the option "correlate" needs a function ${name}`);
+  }
+}
+
+function refused(text: string): YodelError {
+  return new YodelError('YODEL_INVALID_OPTION', text);
 }

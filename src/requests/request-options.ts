@@ -1,5 +1,7 @@
 /** What one request may be given. */
 import { checkShapes, type OptionShapes } from '../option-shapes.ts';
+import { checkOption } from '../option-values.ts';
+import { clientOptions } from '../options.ts';
 
 /** Options of one request. */
 export interface RequestOptions {
@@ -16,10 +18,14 @@ const shapes = { timeoutMs: 'other', signal: 'signal' } as const satisfies Optio
   Record<keyof RequestOptions, string>;
 
 /**
- * Refuses options that are misspelt, and a signal that is none. The time limit is checked where it is used.
+ * Refuses options that are misspelt, a time limit that is none, and a signal that is none.
  *
+ * @param where what was called
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function checkRequestOptions(options: RequestOptions): void {
-  if (options !== noOptions) checkShapes(options, shapes, 'request()');
+export function checkRequestOptions(options: RequestOptions, where = 'request()'): void {
+  if (options === noOptions) return;
+  checkShapes(options, shapes, where);
+  const { timeoutMs } = options;
+  if (timeoutMs !== undefined) checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
 }

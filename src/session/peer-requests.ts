@@ -11,8 +11,6 @@
 import { encodeValue } from '../codec/values.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { checkOption } from '../option-values.ts';
-import { sessionOptions } from '../options.ts';
 import { checkRequestOptions, type RequestOptions } from '../requests/request-options.ts';
 import { Requests } from '../requests/requests.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
@@ -89,10 +87,8 @@ export class PeerRequests {
     checkRequestOptions(options);
     const { timeoutMs, signal } = options;
     const { clock, limits } = this.#settings;
-    const limit = timeoutMs ?? limits.requestTimeout;
-    checkOption('timeoutMs', sessionOptions.requestTimeout, limit);
     const before = this.#requests.inFlight;
-    const reply = this.#requests.request(value, limit, signal);
+    const reply = this.#requests.request(value, timeoutMs ?? limits.requestTimeout, signal);
     if (this.#requests.inFlight > before) {
       this.#since ??= clock.ran();
       reply.then(this.#settled, this.#settled);

@@ -7,7 +7,7 @@ import { isOwnCode, type YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import { Warnings } from './warnings.ts';
+import { Warnings } from '../warnings.ts';
 
 /**
  * The first cause of a session's end: the peer, the handler (`session.end()`, `close()` or `abort()`, or because it threw or took

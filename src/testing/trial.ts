@@ -1,5 +1,5 @@
 /** One trial of a framing: messages, how they are cut into chunks, and what is expected of them. */
-import { YodelError } from '../errors.ts';
+import { textOfThrown, YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { isMessage, Message } from '../framing/message.ts';
 import { type DecodeAllOptions, type Decoded, decodeAll } from './decode-all.ts';
@@ -144,7 +144,7 @@ function observe(
   } catch (thrown) {
     // A decoder reports what is wrong with its input, and never throws.
     return {
-      events: [`thrown: ${thrown instanceof Error ? thrown.message : String(thrown)}`],
+      events: [`thrown: ${textOfThrown(thrown)}`],
       frames: Buffer.alloc(0),
     };
   }

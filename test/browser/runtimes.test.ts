@@ -175,7 +175,18 @@ describe.each([
       const ping = connect('ws://127.0.0.1:1/', { pingInterval: 5 } as never);
       await expect(ping).rejects.toMatchObject({ code: 'YODEL_INVALID_OPTION' });
     }
+    for (const options of [null, 'reconnect', { signal: {} }, { onConnect: true }, { reconnect: 1 }]) {
+      const refused = connect('ws://127.0.0.1:1/', options as never);
+      await expect(refused).rejects.toMatchObject({ code: 'YODEL_INVALID_OPTION' });
+    }
   });
+
+  it.each([undefined, null, '', 7878.5, {}])(
+    'refuses %j instead of an address, as a setting that is missing',
+    async (address) => {
+      await expect(connect(address as never)).rejects.toMatchObject({ code: 'YODEL_INVALID_ADDRESS' });
+    },
+  );
 });
 
 describe('an address', () => {

@@ -178,7 +178,7 @@ describe('invalid options of connect()', () => {
     [{ reconnect: { minDelai: 1 } }, 'reconnect has no option "minDelai". Did you mean "minDelay"?'],
     [{ reconnect: { minDelay: 0 } }, 'the option "minDelay" takes a whole number from 1 to 2147483647, not 0'],
     [{ reconnect: { minDelay: 100, maxDelay: 50 } }, 'minDelay (100) is above maxDelay (50)'],
-    [{ reconnect: 'yes' }, 'the option "reconnect" takes true, false or an object, not yes'],
+    [{ reconnect: 'yes' }, 'the option "reconnect" takes true, false or an object, not "yes"'],
   ];
 
   it.each(cases)('are refused before connecting: %o', async (options, expectedMessage) => {

@@ -30,6 +30,35 @@ describe('iterating over a client', () => {
     expect(await readAll(client)).toEqual([]);
   });
 
+  it('throws in each loop that was running when the connection broke', async () => {
+    const { client, peer } = await meet();
+    const busy = client[Symbol.asyncIterator]();
+    const first = busy.next();
+    const waiting = [
+      fateOf(readAll(client)),
+      fateOf(readAll(client)),
+      fateOf(client.readable.pipeTo(new WritableStream())),
+    ];
+    await peer.says('a\nb\nc\nd\n');
+    await first;
+    await peer.aborts();
+    for (const { error } of waiting) expect(error).toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+    await expect(busy.next()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+    expect(await busy.next()).toEqual({ done: true, value: undefined });
+    expect(await readAll(client)).toEqual([]);
+  });
+
+  it('may begin with next()', async () => {
+    const { client, peer } = await meet();
+    const messages = client[Symbol.asyncIterator]();
+    await peer.says('title\none\ntwo\n');
+    await peer.ends();
+    expect(String((await messages.next()).value)).toBe('title');
+    const seen: string[] = [];
+    for await (const { text } of messages) seen.push(text);
+    expect(seen).toEqual(['one', 'two']);
+  });
+
   it('ends without an error when this side aborts', async () => {
     const { client } = await meet();
     const reading = readAll(client);

@@ -78,6 +78,30 @@ describe('onConnect', () => {
     });
   });
 
+  it.each([
+    ['a text', 'no', 'no'],
+    ['undefined', undefined, 'undefined'],
+    ['an object without a text', Object.create(null), 'something without a text was thrown'],
+  ])('may throw %s', async (_, thrown, text) => {
+    const { fate } = await connecting(() => {
+      throw thrown;
+    });
+    expect(fate.error).toMatchObject({
+      code: 'YODEL_SETUP_FAILED',
+      message: `cannot connect to unix:///host: onConnect failed: ${text}`,
+      cause: thrown,
+    });
+  });
+
+  it('that is done ends what still receives', async () => {
+    const fates: ReturnType<typeof fateOf>[] = [];
+    await connecting((connection) => void fates.push(fateOf(connection.receive())));
+    expect(fates[0]?.error).toMatchObject({
+      code: 'YODEL_NOT_CONNECTED',
+      message: 'the connection to unix:///host that onConnect prepared is lost, or prepared: use the client',
+    });
+  });
+
   it('that fails is a failed attempt of a client that reconnects', async () => {
     const { host, client, peer } = await meet({
       reconnect: { maxAttempts: 3 },

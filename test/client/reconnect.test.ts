@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ConnectOptions } from '../../src/client/options.ts';
 import { settled } from '../../src/testing/turns.ts';
 import { fateOf, meet, readAll } from './host.ts';
@@ -90,7 +90,7 @@ describe('a client that reconnects', () => {
     await host.passes(50);
     await host.peer.says('two\n');
     await host.peer.ends();
-    await host.passes(50);
+    await host.passes(100);
     await host.peer.says('three\n');
     expect(seen).toEqual(['one', 'two', 'three']);
   });
@@ -124,6 +124,29 @@ describe('a client that reconnects', () => {
     expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'open', 'reconnecting: YODEL_CONNECTION_CLOSED']);
   });
 
+  it('works on when onStateChange throws: that is a warning', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
+    const { client, host, peer } = await persistent({
+      onStateChange: (state) => {
+        throw new Error(state);
+      },
+    });
+    await peer.aborts();
+    await host.passes(50);
+    expect(client.state).toBe('open');
+    const closing = client.close();
+    await host.peer.ends();
+    await closing;
+    expect(await client.closed).toBeUndefined();
+    expect(warned.mock.calls.map(([warning]) => (warning as Error).message)).toEqual([
+      'reconnecting',
+      'open',
+      'ending',
+      'closed',
+    ]);
+  });
+
   it('does not reconnect without the option', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: false });
     await peer.aborts();
@@ -149,7 +172,7 @@ describe('the delays between attempts', () => {
     expect(new Set(waits).size).toBe(waits.length);
   });
 
-  it('start again at minDelay once a server has sent something', async () => {
+  it('start again at minDelay after a connection on which something was received, and that lasted', async () => {
     const { client, host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000 } });
     host.transport.connecting = 'refuse';
     await peer.aborts();
@@ -158,14 +181,43 @@ describe('the delays between attempts', () => {
     await host.passes(3000);
     expect(client.state).toBe('open');
     await host.peer.says('hello\n');
+    await host.passes(3000);
     const before = waits.length;
     await host.peer.aborts();
     expect(waits[before]).toBeLessThanOrEqual(100);
   });
 
-  it('keep growing with a server that accepts connections and closes them at once', async () => {
-    const { client, host, states } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 8 } });
-    const closing = () => host.peers.filter(({ closed }) => !closed).map((one) => one.ends());
+  it('start again at minDelay after a connection on which a request was answered', async () => {
+    const { client, host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000 } });
+    let lost = peer;
+    for (let time = 0; time < 30; time++) {
+      await lost.aborts();
+      await host.passes(200);
+      const reply = client.request('a');
+      await settled();
+      lost = host.peer;
+      await lost.says('A\n');
+      expect((await reply).text).toBe('A');
+    }
+    expect(Math.max(...waits)).toBeLessThanOrEqual(200);
+  });
+
+  it.each([
+    ['closes them at once', ''],
+    ['closes them at once, and says why', 'error: the server is full\n'],
+    ['sends something that is no message', 'too long'.repeat(100)],
+  ])('keep growing with a server that accepts connections and %s', async (_, text) => {
+    const { client, host, states } = await persistent({
+      reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 8 },
+      maxMessageLength: 100,
+    });
+    const closing = () =>
+      host.peers
+        .filter(({ closed }) => !closed)
+        .map(async (one) => {
+          if (text) await one.says(text);
+          await one.ends();
+        });
     const before = host.transport.attempts;
     await Promise.all(closing());
     for (let step = 0; step < 3000; step++) {

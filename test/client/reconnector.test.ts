@@ -99,7 +99,25 @@ describe('a reconnector', () => {
     await fail('second');
     expect(await connecting).toBeUndefined();
     expect(attempts).toHaveLength(2);
-    one.reset();
-    expect(one.isExhausted).toBe(false);
+  });
+
+  it.each([
+    ['has answered a request', { hasReceived: true, hasAnswered: true }, 0, true],
+    [
+      'has sent something, and was open for as long as the pause before',
+      { hasReceived: true, hasAnswered: false },
+      100,
+      true,
+    ],
+    ['has sent something, and was closed at once', { hasReceived: true, hasAnswered: false }, 99, false],
+    ['has sent nothing', { hasReceived: false, hasAnswered: false }, 10_000, false],
+  ])('counts no attempt before a connection that worked: it %s', async (_, use, openMs, hasWorked) => {
+    const { clock, one, attempts, connecting } = reconnector(1);
+    await clock.advance(100);
+    attempts[0]?.settle.resolve('connected');
+    await connecting;
+    await clock.advance(openMs);
+    one.lost(use);
+    expect(one.isExhausted).toBe(!hasWorked);
   });
 });

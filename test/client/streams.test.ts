@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Client } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
+import { json } from '../../src/codec/json.ts';
 import { settled } from '../../src/testing/turns.ts';
-import { fateOf, meet } from './host.ts';
+import { fateOf, Host, meet } from './host.ts';
 
 const network = { capacity: 1000 };
 
@@ -47,6 +49,41 @@ describe('readable', () => {
     await peer.says('A\n');
     expect(String(await reply)).toBe('A');
   });
+});
+
+it('readable is another stream once it was cancelled', async () => {
+  const { client, peer } = await meet();
+  const { readable } = client;
+  expect(client.readable).toBe(readable);
+  await readable.cancel();
+  const read = client.readable.getReader().read();
+  await peer.says('one\n');
+  expect(String((await read).value)).toBe('one');
+});
+
+it('readable is another stream once it has failed, with the message that follows', async () => {
+  const host = await Host.open();
+  const client = await connect(host.address, { transport: host.transport, clock: host.clock, codec: json<string>() });
+  onTestFinished(() => client.abort());
+  await settled();
+  const { peer } = host;
+  await peer.says('not JSON\n"one"\n');
+  await expect(client.readable.getReader().read()).rejects.toMatchObject({ code: 'YODEL_UNDECODABLE_MESSAGE' });
+  expect(await client.readable.getReader().read()).toEqual({ done: false, value: 'one' });
+});
+
+it('what sends to a client that is closed fails at once, also while its source is silent', async () => {
+  const { client } = await meet();
+  client.abort();
+  await client.closed;
+  const silent = () => new ReadableStream<string>({});
+  const sending: Promise<unknown>[] = [
+    client.sendAll(silent() as unknown as AsyncIterable<string>),
+    silent().pipeTo(client.writable),
+  ];
+  const fates = sending.map((promise) => fateOf(promise));
+  await settled();
+  for (const { error } of fates) expect(error).toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
 });
 
 it('a message that a cancelled stream waited for goes to the iteration', async () => {

@@ -1,5 +1,6 @@
 /** The types of clients: what is inferred, and what does not compile. Compiled by `npm run types`, never run. */
 import { expectTypeOf } from 'vitest';
+import { connect as connectInPage } from '../../src/browser/library.ts';
 import { type Client, type Codec, connect, type Message, type Server } from '../../src/index.ts';
 
 interface Command {
@@ -34,6 +35,8 @@ export async function mistakes(setting: string | undefined): Promise<void> {
   await connect(undefined);
   // @ts-expect-error A setting that may be missing.
   await connect(setting);
+  // @ts-expect-error The same in a page.
+  await connectInPage(setting);
   // @ts-expect-error An object that is no address.
   await connect({ host: '127.0.0.1', port: 7878 });
   // @ts-expect-error Misspelt.

@@ -5,7 +5,7 @@ import { resolveOptions } from '../../option-values.ts';
 import { poolOptions } from '../../options.ts';
 import { linksTo } from '../open-link.ts';
 import { knownOptions, resolveClientOptions } from '../options.ts';
-import { MessagePool } from './message-pool.ts';
+import { MessagePool, type PoolSettings } from './message-pool.ts';
 import type { Pool, PoolOptions } from './pool.ts';
 
 const { onStateChange: _, ...ofEachClient } = knownOptions;
@@ -39,7 +39,7 @@ export async function connectPool(...given: [unknown?, PoolOptions?]): Promise<P
     open: linksTo(to, client),
     client,
     limits,
-    onMessage: onMessage as ((message: unknown) => void) | undefined,
+    onMessage: onMessage as PoolSettings['onMessage'],
     signal: options.signal,
   });
   await pool.start();

@@ -2,9 +2,9 @@
 import type { Address } from '../../address.ts';
 import type { AnyCodec } from '../../codec/codec.ts';
 import { isYodelError, YodelError } from '../../errors.ts';
-import { checkOption } from '../../option-values.ts';
-import { clientOptions, type PoolLimits } from '../../options.ts';
+import type { PoolLimits } from '../../options.ts';
 import { checkRequestOptions, noOptions, type RequestOptions } from '../../requests/request-options.ts';
+import { callBack } from '../callback.ts';
 import type { ClientCounters } from '../client.ts';
 import type { MessageClientSettings } from '../client-settings.ts';
 import type { OpenLink } from '../link.ts';
@@ -19,7 +19,7 @@ export interface PoolSettings {
   readonly open: OpenLink;
   readonly client: MessageClientSettings;
   readonly limits: PoolLimits;
-  readonly onMessage: ((message: unknown) => void) | undefined;
+  readonly onMessage: ((message: unknown) => unknown) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -87,10 +87,9 @@ export class MessagePool implements Pool<AnyCodec> {
     return { ...all.reduce(add, nothing), connections: this.#connections, messagesDropped: this.#messagesDropped };
   }
 
-  async ready(options: ReadyOptions = {}): Promise<void> {
-    const { timeoutMs = 0, signal } = options;
-    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
-    signal?.throwIfAborted();
+  async ready(options: ReadyOptions = noOptions): Promise<void> {
+    checkRequestOptions(options, 'ready()');
+    options.signal?.throwIfAborted();
     if (this.#isClosing) throw this.#closedError();
     if (this.#open().length > 0) return;
     this.#grow();
@@ -101,7 +100,6 @@ export class MessagePool implements Pool<AnyCodec> {
     checkRequestOptions(options);
     const { limits, clock } = this.#settings.client;
     const { timeoutMs = limits.requestTimeout, signal } = options;
-    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
     signal?.throwIfAborted();
     if (this.#isClosing) throw this.#closedError();
     const deadline = clock.ran() + timeoutMs;
@@ -241,7 +239,8 @@ export class MessagePool implements Pool<AnyCodec> {
       try {
         const { done, value } = await messages.next();
         if (done) return;
-        if (this.#settings.onMessage) this.#settings.onMessage(value);
+        const { client, onMessage } = this.#settings;
+        if (onMessage) callBack(client.report, onMessage, value);
         else this.#messagesDropped++;
       } catch (error) {
         // It could not be read, or the connection broke, which `closed` tells.

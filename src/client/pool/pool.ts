@@ -14,8 +14,8 @@ export interface PoolOptions<C extends MaybeCodec = undefined>
   extends Omit<ConnectOptions<C>, 'onStateChange'>,
     OptionalValues<PoolLimits> {
   /**
-   * Called with each message that is no reply. Must not throw. Default: such messages are dropped, and counted in
-   * {@link PoolCounters.messagesDropped}.
+   * Called with each message that is no reply, in order for each connection. What it throws, or rejects with, is a warning of the
+   * process. It is not waited for. Default: such messages are dropped, and counted in {@link PoolCounters.messagesDropped}.
    */
   readonly onMessage?: ((message: Received<NoInfer<C>>) => void) | undefined;
 }

@@ -3,7 +3,7 @@
  * hexadecimal line it is bytes.
  */
 import { createHash } from 'node:crypto';
-import { YodelError } from '../../errors.ts';
+import { textOfThrown, YodelError } from '../../errors.ts';
 import type { CallPart } from '../transcript.ts';
 
 /** A number in bytes, most significant byte first. */
@@ -84,7 +84,7 @@ function callOwn(
   try {
     result = own(bytes);
   } catch (error) {
-    throw refusal(`the function {${name}:…} failed: ${error instanceof Error ? error.message : String(error)}`);
+    throw refusal(`the function {${name}:…} failed: ${textOfThrown(error)}`);
   }
   if (typeof result === 'string') return Buffer.from(result);
   if (!(result instanceof Uint8Array))

@@ -1,6 +1,6 @@
 /** What a program decides about requests for a WebSocket. */
 import { STATUS_CODES } from 'node:http';
-import { YodelError } from '../../errors.ts';
+import { textOfThrown, YodelError } from '../../errors.ts';
 import { hintFor } from '../../suggestion.ts';
 import type { Refusal } from './answer.ts';
 import { type HeaderField, isHeaderValue, token } from './http-head.ts';
@@ -80,7 +80,7 @@ function isSendable(field: readonly [string, unknown]): field is HeaderField {
 
 /** The decision where `authorizeUpgrade` threw. */
 export function failedWith(thrown: unknown): CheckedDecision {
-  return failed(`failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`, thrown);
+  return failed(`failed: ${textOfThrown(thrown)}`, thrown);
 }
 
 function failed(what: string, cause?: unknown): CheckedDecision {

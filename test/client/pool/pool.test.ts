@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connectPool } from '../../../src/client/pool/connect-pool.ts';
 import type { Pool, PoolOptions } from '../../../src/client/pool/pool.ts';
 import { settled } from '../../../src/testing/turns.ts';
@@ -182,6 +182,44 @@ describe('a pool', () => {
     aborter.abort();
     await pool.closed;
     expect(pool.health.open).toBe(0);
+  });
+
+  it('opens no connection after it was aborted, also if none is retried', async () => {
+    let prepared = 0;
+    const { host, pool } = await pooled({ size: 2, reconnect: false, onConnect: () => void prepared++ });
+    const fates = ['a', 'b'].map((text) => fateOf(pool.request(text)));
+    pool.abort();
+    await settled();
+    expect(prepared).toBe(1);
+    expect(host.peers.every(({ closed }) => closed)).toBe(true);
+    for (const { error } of fates) expect(error).toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('a bug'))],
+  ])('goes on when onMessage %s: that is a warning', async (_, fail) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
+    const texts: string[] = [];
+    const { host, pool } = await pooled({
+      onMessage({ text }) {
+        texts.push(text);
+        return fail();
+      },
+    });
+    await host.peer.says('one\ntwo\n');
+    expect(texts).toEqual(['one', 'two']);
+    expect(warned.mock.calls.map(([warning]) => String(warning))).toEqual(['Error: a bug', 'Error: a bug']);
+    const reply = fateOf(pool.request('a'));
+    await settled();
+    await host.peer.says('A\n');
+    expect(reply.value?.text).toBe('A');
   });
 
   it('passes on the messages that are no replies, or counts them', async () => {

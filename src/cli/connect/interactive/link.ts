@@ -127,14 +127,12 @@ export class Link {
   async #receive(client: Client): Promise<void> {
     let failure: YodelError | undefined;
     try {
-      for await (const message of client) {
-        this.#reconnector.reset();
-        await this.#events.message(message);
-      }
+      for await (const message of client) await this.#events.message(message);
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       failure = error;
     }
+    this.#reconnector.lost({ hasReceived: client.counters.messagesReceived > 0, hasAnswered: false });
     this.#reportLoss(failure);
     this.#client = undefined;
     await client.closed;

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Warnings } from '../../src/telemetry/warnings.ts';
+import { Warnings } from '../src/warnings.ts';
 
 test('ten warnings a second are emitted, and the others counted', () => {
   vi.useFakeTimers();
@@ -13,7 +13,7 @@ test('ten warnings a second are emitted, and the others counted', () => {
   for (let count = 0; count < 100; count++) warnings.emit(new Error(`bug ${count}`));
   expect(emitted).toHaveLength(10);
   vi.advanceTimersByTime(1000);
-  expect(emitted.slice(10)).toEqual(['90 more warnings about handlers or subscribers were omitted']);
+  expect(emitted.slice(10)).toEqual(['90 more warnings about handlers, subscribers or callbacks were omitted']);
   warnings.emit('again');
   expect(emitted.at(-1)).toBe('again');
   vi.advanceTimersByTime(5000);

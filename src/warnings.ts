@@ -1,6 +1,6 @@
-/** Warnings of the process about bugs in handlers and subscribers. A peer can cause any number of them. */
+/** Warnings of the process about bugs in handlers, subscribers and callbacks. A peer can cause any number of them. */
 
-import { textOfThrown } from '../errors.ts';
+import { textOfThrown } from './errors.ts';
 
 /** Further warnings within a second are only counted. */
 const maxPerSecond = 10;
@@ -28,6 +28,6 @@ export class Warnings {
     this.#emitted = 0;
     const count = this.#omitted;
     this.#omitted = 0;
-    if (count > 0) this.emit(`${count} more warnings about handlers or subscribers were omitted`);
+    if (count > 0) this.emit(`${count} more warnings about handlers, subscribers or callbacks were omitted`);
   }
 }
