@@ -1,6 +1,6 @@
 /** What a session sends or receives, as faults see it. */
 import type { AnyCodec } from '../../codec/codec.ts';
-import { Batch, isBatch, isMessage, Message } from '../../framing/message.ts';
+import { type Batch, isBatch, isMessage, Message } from '../../framing/message.ts';
 
 /** A message as a handler sends it, or a batch of at most one message, with the bytes before it that belong to none. */
 export type Content = string | Uint8Array | Message | Batch;
@@ -15,21 +15,21 @@ export function withoutCodec(content: Content, codec: AnyCodec | undefined): Con
 /** The payload of the message; raw bytes as they are. */
 export function payloadOf(content: Content): Uint8Array {
   if (typeof content === 'string') return Buffer.from(content);
-  if (content instanceof Batch) return content.first?.bytes ?? none;
-  return content instanceof Message ? content.bytes : content;
+  if (isBatch(content)) return content.first?.bytes ?? none;
+  return isMessage(content) ? content.bytes : content;
 }
 
 /** Its header, if it has one. */
 export function headerOf(content: Content): Uint8Array {
-  if (content instanceof Batch) return content.first?.header ?? none;
-  return content instanceof Message ? content.header : none;
+  if (isBatch(content)) return content.first?.header ?? none;
+  return isMessage(content) ? content.header : none;
 }
 
 /** Bytes of the frame, as far as it has one already. */
 export function frameSizeOf(content: Content): number {
   if (typeof content === 'string') return Buffer.byteLength(content);
-  if (content instanceof Batch) return content.byteLength + (content.before?.length ?? 0);
-  return content instanceof Message ? content.frame.length : content.length;
+  if (isBatch(content)) return content.byteLength + (content.before?.length ?? 0);
+  return isMessage(content) ? content.frame.length : content.length;
 }
 
 /** The frame of a batch, with the bytes before it. */

@@ -6,7 +6,7 @@ import type { Reply } from '../../codec/reply.ts';
 import { encodeValue } from '../../codec/values.ts';
 import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
-import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
+import { type Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { ownCopy } from '../../framing/slices.ts';
 import { ForwardedSession } from '../../session/forwarded-session.ts';
 import { isPromise } from '../../session/handler.ts';
@@ -173,7 +173,7 @@ export class FaultySession extends ForwardedSession {
       requests.skip(isBatch(received) ? received.count : 1, sizeOf(received));
       return this.#handleRequest(received, false);
     }
-    if (received instanceof Batch) requests.addAll(received, requestsOf);
+    if (isBatch(received)) requests.addAll(received, requestsOf);
     else requests.add(unitOf((received as Message).copy()));
     requests.send();
     return requests.isFull ? requests.room() : undefined;
@@ -276,7 +276,7 @@ export class FaultySession extends ForwardedSession {
       return;
     }
     // The handler takes whole messages: it gets each when its last byte has arrived, if that is not beyond the limit.
-    const frame = content instanceof Batch ? Buffer.concat(content.slices) : content.frame;
+    const frame = isBatch(content) ? Buffer.concat(content.slices) : content.frame;
     let isWhole = frame.length === 0;
     await shape.write(frame, (_piece, isLast) => {
       isWhole = isLast;
@@ -293,7 +293,7 @@ export class FaultySession extends ForwardedSession {
     const add = (content: Content, answered = to?.kept()) =>
       this.#replies.add({ content, to: answered, written: undefined });
     if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#queue(one, to);
-    else if (reply instanceof Batch && this.#isExact) this.#replies.addAll(reply, exactRepliesTo(to?.kept()));
+    else if (isBatch(reply) && this.#isExact) this.#replies.addAll(reply, exactRepliesTo(to?.kept()));
     else if (isBatch(reply)) this.#replies.addAll(reply, repliesOf);
     else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
     // The session itself rejects what is not a reply.
@@ -325,7 +325,7 @@ export class FaultySession extends ForwardedSession {
   }
 
   #writeShaped(unit: Unit, shape: Shape): Promise<void> {
-    const messages = unit.written ?? (unit.content instanceof Batch ? unit.content.count : 1);
+    const messages = unit.written ?? (isBatch(unit.content) ? unit.content.count : 1);
     return shape.write(this.#frameOf(unit), (piece, isLast) => {
       const isTaken = this.inner.write(piece, isLast ? messages : 0);
       return isTaken || this.inner.ended ? undefined : this.inner.drained();
@@ -334,7 +334,7 @@ export class FaultySession extends ForwardedSession {
 
   #frameOf({ content, to, written }: Unit): Uint8Array {
     if (written !== undefined) return content as Uint8Array;
-    if (!(content instanceof Batch)) return this.inner.encode(withoutCodec(content, this.#codec) as Message, to);
+    if (!isBatch(content)) return this.inner.encode(withoutCodec(content, this.#codec) as Message, to);
     if (isSameFraming(content.framing, this.replyFraming)) return bytesOf(content);
     return content.first ? this.inner.encode(content.first, to) : new Uint8Array(0);
   }
@@ -346,7 +346,7 @@ export class FaultySession extends ForwardedSession {
   #corruptedReply(unit: Unit, positions: readonly number[]): Unit {
     const { content, written } = unit;
     if (written !== undefined) return { ...unit, content: flipBits(content as Uint8Array, positions) };
-    const message = content instanceof Batch ? content.first : isMessage(content) ? content : undefined;
+    const message = isBatch(content) ? content.first : isMessage(content) ? content : undefined;
     const to = message ?? unit.to;
     const bytes = flipBits(
       payloadOf(content),

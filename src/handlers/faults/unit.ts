@@ -1,7 +1,7 @@
 /** What passes a link at once: a message, or a write of raw bytes. */
 import { YodelError } from '../../errors.ts';
 import { encodeLike, type Framing } from '../../framing/framing.ts';
-import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
+import { type Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { keptMessages, reframed, singles } from '../../framing/singles.ts';
 import { ownCopy } from '../../framing/slices.ts';
 import { type Content, frameSizeOf, payloadOf } from './content.ts';
@@ -83,12 +83,12 @@ export function splitBytes(unit: Unit, at: number): [Unit, Unit] {
 /** A copy of a request with bits of its payload flipped, in a frame that is still one; the request itself if there is none. */
 export function corruptedRequest(unit: Unit, positions: readonly number[], framing: Framing): Unit {
   const { content } = unit;
-  const message = content instanceof Batch ? content.first : (content as Message);
+  const message = isBatch(content) ? content.first : (content as Message);
   const frame = message && corruptedFrame(message, positions, framing);
   if (!message || !frame) return unit;
   const changed = reframed(message, frame);
-  if (content instanceof Batch) changed.before = content.before;
-  return { ...unit, content: content instanceof Batch ? changed : (changed.first as Message) };
+  if (isBatch(content)) changed.before = content.before;
+  return { ...unit, content: isBatch(content) ? changed : (changed.first as Message) };
 }
 
 function corruptedFrame(message: Message, positions: readonly number[], framing: Framing): Buffer | undefined {

@@ -1,6 +1,6 @@
 /** Replies that wait for those of earlier messages. */
 import type { Reply } from '../../codec/reply.ts';
-import { Batch, isBatch, isMessage, Message } from '../../framing/message.ts';
+import { isBatch, isMessage } from '../../framing/message.ts';
 import { ownCopy } from '../../framing/slices.ts';
 
 /** What a reply costs while it waits, besides its bytes. */
@@ -10,8 +10,8 @@ const entryCost = 128;
 export function keptReply(reply: Reply): Reply {
   if (typeof reply !== 'object' || reply === null) return reply;
   if (reply instanceof Uint8Array) return ownCopy(reply);
-  if (reply instanceof Message) return reply.kept();
-  if (reply instanceof Batch) return reply.copied();
+  if (isMessage(reply)) return reply.kept();
+  if (isBatch(reply)) return reply.copied();
   return Array.isArray(reply) ? (reply as readonly Reply[]).map(keptReply) : reply;
 }
 

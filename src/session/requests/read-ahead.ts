@@ -1,5 +1,5 @@
 /** Messages that were admitted before the handler could take them, because one of them might be a reply. */
-import { Batch, type Message } from '../../framing/message.ts';
+import { type Batch, isBatch, type Message } from '../../framing/message.ts';
 import { Queue } from '../../queue.ts';
 import type { Fault } from '../fault.ts';
 import { MessageList, type MessageSource } from './message-list.ts';
@@ -9,7 +9,7 @@ export type Admitted = MessageSource | Fault;
 
 /** Whether it has messages. */
 export function hasMessages(admitted: Admitted): admitted is MessageSource {
-  return admitted instanceof Batch || admitted instanceof MessageList;
+  return isBatch(admitted) || admitted instanceof MessageList;
 }
 
 /** A queue of them, in memory of their own. */

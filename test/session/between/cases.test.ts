@@ -13,10 +13,11 @@ import { type Batch, Message } from '../../../src/framing/message.ts';
 import { defineFraming } from '../../../src/framing/own/define.ts';
 import type { Protocol } from '../../../src/framing/protocol.ts';
 import type { ProtocolName } from '../../../src/framing/protocols/protocols.ts';
+import { withFaults } from '../../../src/handlers/faults.ts';
 import type { Handler } from '../../../src/session/handler.ts';
 import { settled } from '../../../src/testing/turns.ts';
 import { meet } from '../../client/host.ts';
-import { Harness, serveOneClient } from '../harness.ts';
+import { Harness, type HarnessOptions, serveOneClient } from '../harness.ts';
 
 /** The messages that a server receives from these bytes. */
 async function messagesIn(
@@ -384,6 +385,35 @@ describe('a message of another copy of yodel', () => {
 });
 
 /** Messages of this module are of another class. */
+describe('a framing of another copy of yodel', () => {
+  const chunk = Buffer.from('one\n');
+  const reader = {
+    framing: { name: 'lines', id: 'lines' },
+    headerSize: 0,
+    payloadStart: (_bytes: Buffer, start: number) => start,
+    payloadEnd: (_bytes: Buffer, _start: number, end: number) => end - 1,
+    terminatorSize: () => 1,
+  };
+
+  it.each<[string, HarnessOptions]>([
+    ['a handler', { handler: ({ text }) => text.toUpperCase() }],
+    ['a handler of batches', { handler: { batch: ([message]) => message?.text.toUpperCase() } }],
+    ['an asynchronous handler', { handler: async ({ text }) => text.toUpperCase(), concurrency: 2 }],
+    ['requests to the client', { handler: async (_, session) => (await session.request('what?')).text.toUpperCase() }],
+    ['faults', { handler: withFaults(({ text }) => text.toUpperCase(), ['100% latency 0ms']) }],
+  ])('gives its messages to %s', async (_, options) => {
+    const copy = await otherCopy();
+    const createDecoder = () => ({
+      pending: 0,
+      decode: () => new copy.Batch(reader, undefined, chunk, 1) as unknown as Batch,
+      end: () => new copy.Batch(reader, undefined, undefined, 0) as unknown as Batch,
+    });
+    const { peer } = await serveOneClient({ framing: { ...lines(), createDecoder }, ...options });
+    for (let count = 0; count < 2; count++) await peer.says(chunk);
+    expect(peer.text).toMatch(/^(what\?\n)?ONE\n/);
+  });
+});
+
 async function otherCopy(): Promise<typeof import('../../../src/framing/message.ts')> {
   return import('../../../src/framing/message.ts?copy' as string);
 }
