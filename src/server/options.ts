@@ -118,8 +118,8 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
 export type AnyServeOptions = ServeOptions<any, any>;
 
 /** Requires the option `data` where the handler's data is not what a session has without it. */
-export type WithData<Data> =
-  Record<string, unknown> extends Data ? unknown : Pick<Required<ServeOptions<Data>>, 'data'>;
+export type WithData<Data, C extends MaybeCodec> =
+  Record<string, unknown> extends Data ? unknown : Pick<Required<ServeOptions<Data, C>>, 'data'>;
 
 /** Options of {@link Server.reload}. */
 export interface ReloadOptions<Data = unknown, C extends MaybeCodec = undefined>

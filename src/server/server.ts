@@ -96,7 +96,8 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
  *   takes longer than `startTimeout`
  */
 export async function serve<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
-  options: ServeOptions<Data, C> & WithData<NoInfer<Data>> = {} as ServeOptions<Data, C> & WithData<NoInfer<Data>>,
+  options: ServeOptions<Data, C> & WithData<NoInfer<Data>, NoInfer<C>> = {} as ServeOptions<Data, C> &
+    WithData<NoInfer<Data>, NoInfer<C>>,
 ): Promise<Server<Data, C>> {
   checkServeOptions(options);
   const { signal, transport = runtimeTransport } = options;

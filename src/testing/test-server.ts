@@ -176,8 +176,8 @@ export class TestServer<Data = Record<string, unknown>, C extends MaybeCodec = u
  * @throws YodelError as `serve()`
  */
 export async function testServer<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
-  options: TestServerOptions<Data, C> & WithData<NoInfer<Data>> = {} as TestServerOptions<Data, C> &
-    WithData<NoInfer<Data>>,
+  options: TestServerOptions<Data, C> & WithData<NoInfer<Data>, NoInfer<C>> = {} as TestServerOptions<Data, C> &
+    WithData<NoInfer<Data>, NoInfer<C>>,
 ): Promise<TestServer<Data, C>> {
   const { network, ...serveOptions } = options;
   const clock = options.clock ?? new FakeClock();
@@ -190,7 +190,7 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
     decode: (message) => (codec ? decodeMessage(codec, message) : message.text),
     encode: (said) => (codec ? encodeValue(codec, said) : said) as string | Uint8Array | Message,
   };
-  const all = { ...serveOptions, clock, transport } as ServeOptions<Data, C> & WithData<NoInfer<Data>>;
+  const all = { ...serveOptions, clock, transport } as ServeOptions<Data, C> & WithData<NoInfer<Data>, NoInfer<C>>;
   return new TestServer<Data, C>(await serve<Data, C>(all), { clock, transport, convert });
 }
 
@@ -212,11 +212,12 @@ export type TestSessionOptions<Data, C extends MaybeCodec> = Omit<TestServerOpti
  */
 export async function testSession<Data = Record<string, unknown>, C extends MaybeCodec = undefined>(
   handler: Handler<NoInfer<Data>, NoInfer<C>>,
-  options: TestSessionOptions<Data, C> & WithData<NoInfer<Data>> = {} as TestSessionOptions<Data, C> &
-    WithData<NoInfer<Data>>,
+  options: TestSessionOptions<Data, C> & WithData<NoInfer<Data>, NoInfer<C>> = {} as TestSessionOptions<Data, C> &
+    WithData<NoInfer<Data>, NoInfer<C>>,
 ): Promise<TestSession<Data, C>> {
   const { from, security, path, headers, ...serverOptions } = options;
-  const all = { ...serverOptions, handler } as unknown as TestServerOptions<Data, C> & WithData<NoInfer<Data>>;
+  const all = { ...serverOptions, handler } as unknown as TestServerOptions<Data, C> &
+    WithData<NoInfer<Data>, NoInfer<C>>;
   const server = await testServer<Data, C>(all);
   return await server.connectOnly({ from, security, path, headers });
 }

@@ -83,7 +83,7 @@ test('a handler gets values and gives values, without annotations', () => {
   });
   void serve({
     codec: orders,
-    data: () => ({ count: 0 }),
+    data: (session) => ({ count: 0, confirm: () => session.send({ accepted: true }) }),
     handler: {
       open: (session) => ({ accepted: session.data.count === 0 }),
       message: async (order, session) => {
