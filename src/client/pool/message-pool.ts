@@ -41,7 +41,8 @@ export class MessagePool implements Pool<AnyCodec> {
   #whenIdle: (() => void) | undefined;
   #isClosing = false;
   #isOver = false;
-  #inFlight = 0;
+  /** Requests without a reply, those that wait included. */
+  #unanswered = 0;
   #connections = 0;
   #messagesDropped = 0;
   /** Of the connections that are no more. */
@@ -79,7 +80,8 @@ export class MessagePool implements Pool<AnyCodec> {
   get health(): PoolHealth {
     const open = this.#open().length;
     const connecting = this.#members.size - open;
-    return { open, connecting, inFlight: this.#inFlight, waiting: this.#waiting.size };
+    const waiting = this.#waiting.size;
+    return { open, connecting, inFlight: this.#unanswered - waiting, waiting };
   }
 
   get counters(): PoolCounters {
@@ -103,7 +105,7 @@ export class MessagePool implements Pool<AnyCodec> {
     signal?.throwIfAborted();
     if (this.#isClosing) throw this.#closedError();
     const deadline = clock.ran() + timeoutMs;
-    this.#inFlight++;
+    this.#unanswered++;
     try {
       const left = () => (timeoutMs === 0 ? 0 : Math.max(1, Math.ceil(deadline - clock.ran())));
       let member = this.#waiting.size === 0 ? this.#free() : undefined;
@@ -111,7 +113,7 @@ export class MessagePool implements Pool<AnyCodec> {
       while (member?.client.state !== 'open') member = await this.#wait(left(), signal);
       return await member.client.request(message, { timeoutMs: left(), signal });
     } finally {
-      this.#inFlight--;
+      this.#unanswered--;
       this.#serve();
     }
   }
@@ -134,7 +136,7 @@ export class MessagePool implements Pool<AnyCodec> {
     this.#serve();
     await promise;
     timer.cancel();
-    if (this.#inFlight > 0) return this.abort();
+    if (this.#unanswered > 0) return this.abort();
     await Promise.all([...this.#members].map(({ client }) => client.close()));
     this.#finish();
   }
@@ -178,7 +180,7 @@ export class MessagePool implements Pool<AnyCodec> {
       member.reserved++;
       this.#waiting.next(member);
     }
-    if (this.#inFlight === 0) this.#whenIdle?.();
+    if (this.#unanswered === 0) this.#whenIdle?.();
   }
 
   /** Opens one more connection, if there may be one more and none is being opened. */

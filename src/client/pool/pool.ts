@@ -63,7 +63,7 @@ export interface PoolHealth {
   readonly open: number;
   /** Connections that are being opened, or replaced. */
   readonly connecting: number;
-  /** Requests without a reply. */
+  /** Requests that were sent and have no reply. */
   readonly inFlight: number;
   /** Requests that wait for a connection. */
   readonly waiting: number;
