@@ -1,6 +1,6 @@
 /** The chat behaves the same in all versions: written with yodel, and with other tools. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connect, type Message } from '../../src/index.ts';
+import { type Client, connect } from '../../src/index.ts';
 import { dial } from '../support/peer.ts';
 import { startApplication } from './application.ts';
 
@@ -8,22 +8,25 @@ const versions = {
   yodel: 'examples/applications/chat.ts',
   'node:net': 'test/applications/plain/chat.ts',
   ws: 'test/applications/plain/chat-ws.ts',
+  'Socket.IO': 'test/applications/plain/chat-socket-io.ts',
 };
 
-/** A client of a chat, over lines or WebSocket. */
+/** A client of a chat, over lines, WebSocket or Socket.IO. */
 class Person {
   readonly say: (line: string) => void;
-  readonly #lines: AsyncIterator<Message>;
+  readonly #lines: AsyncIterator<string>;
 
-  private constructor(say: (line: string) => void, lines: AsyncIterator<Message>) {
+  private constructor(say: (line: string) => void, lines: AsyncIterator<string>) {
     this.say = say;
     this.#lines = lines;
   }
 
   static async connect(address: string): Promise<Person> {
-    const client = await connect(address);
+    const isSocketIo = address.startsWith('http:');
+    const client = await connect(isSocketIo ? socketIoAddress(address) : address);
     onTestFinished(() => client.abort());
-    return new Person((line) => void client.send(line), client[Symbol.asyncIterator]());
+    if (isSocketIo) return new Person((line) => void client.send(eventOf(line)), linesOfEvents(client));
+    return new Person((line) => void client.send(line), linesOf(client));
   }
 
   /** A person who has said a nickname and been welcomed. */
@@ -37,7 +40,7 @@ class Person {
   /** The next line, or undefined when the connection has ended or broken. */
   async next(): Promise<string | undefined> {
     const { value } = await this.#lines.next().catch(() => ({ value: undefined }));
-    return (value as Message | undefined)?.text;
+    return value;
   }
 
   async ask(line: string): Promise<string | undefined> {
@@ -51,6 +54,28 @@ class Person {
       const line = await this.next();
       if (line === undefined || pattern.test(line)) return line;
     }
+  }
+}
+
+async function* linesOf(client: Client): AsyncGenerator<string, undefined> {
+  for await (const message of client) yield message.text;
+}
+
+// The packets of Engine.IO and Socket.IO: "40" enters, "42" begins an event, "2" is a ping and "3" its answer.
+
+function socketIoAddress(address: string): string {
+  return `${address.replace('http:', 'ws:')}/socket.io/?EIO=4&transport=websocket`;
+}
+
+function eventOf(line: string): string {
+  return `42${JSON.stringify(['line', line])}`;
+}
+
+async function* linesOfEvents(client: Client): AsyncGenerator<string, undefined> {
+  client.send('40');
+  for await (const { text } of client) {
+    if (text === '2') client.send('3');
+    if (text.startsWith('42')) yield JSON.parse(text.slice(2))[1];
   }
 }
 
@@ -145,7 +170,7 @@ describe.each(Object.entries(versions))('the chat with %s', (_, file) => {
   });
 });
 
-const { ws: _, ...versionsWithLines } = versions;
+const { ws: _, 'Socket.IO': __, ...versionsWithLines } = versions;
 
 describe.each(Object.entries(versionsWithLines))('the lines of the chat with %s', (_, file) => {
   test('may arrive in any pieces', async () => {

@@ -5,36 +5,60 @@ import { expect, test } from 'vitest';
 const root = new URL('../../', import.meta.url).pathname;
 
 interface Versions {
-  readonly file: string;
+  /** In `examples`; the first is the one that the page links to. */
+  readonly files: readonly [string, ...string[]];
   /** Lines of the version that was written for yodel 0.1.0, if there is one. */
   readonly before?: number;
-  /** In `test/applications/plain`. */
-  readonly plain?: string;
-  /** Each with another package than node:net: the name of the package and the file. */
-  readonly others: Readonly<Record<string, string>>;
+  /** In `test/applications/plain`, with no package. */
+  readonly plain?: readonly string[];
+  /** The same, each with another package: its name and the files. */
+  readonly others?: Readonly<Record<string, readonly string[]>>;
 }
+
+const shared = 'connection.ts';
 
 const applications: Readonly<Record<string, Versions>> = {
-  chat: { file: 'chat.ts', before: 99, plain: 'chat.ts', others: { ws: 'chat-ws.ts' } },
-  'key-value store': { file: 'key-value.ts', before: 60, plain: 'key-value.ts', others: {} },
-  telemetry: { file: 'telemetry.ts', plain: 'telemetry.ts', others: {} },
-  game: { file: 'game.ts', others: {} },
+  chat: {
+    files: ['applications/chat.ts'],
+    before: 99,
+    plain: ['chat.ts'],
+    others: { ws: ['chat-ws.ts'], 'Socket.IO': ['chat-socket-io.ts'] },
+  },
+  'key-value store': { files: ['applications/key-value.ts'], before: 60, plain: ['key-value.ts'] },
+  'JSON-RPC': { files: ['applications/json-rpc.ts'], plain: ['json-rpc.ts', shared] },
+  telemetry: { files: ['applications/telemetry.ts'], plain: ['telemetry.ts'] },
+  game: { files: ['applications/game.ts'], others: { ws: ['game-ws.ts'] } },
+  mTLS: { files: ['mtls.ts'], plain: ['mtls.ts', shared] },
+  'page and TCP': { files: ['page.ts', 'page.html'], others: { ws: ['page.ts', 'page.html', shared] } },
+  'client pool': { files: ['pool.ts'], plain: ['pool.ts', shared] },
+  'graceful restart': { files: ['graceful-restart.ts'], plain: ['graceful-restart.ts', shared] },
+  'own framing': { files: ['checksum.ts'], plain: ['checksum.ts', shared] },
+  OpenTelemetry: { files: ['open-telemetry.ts'], plain: ['open-telemetry.ts', shared] },
 };
 
-/** The lines of a program that are neither blank nor comments. */
-function countLines(path: string): number {
-  const code = readFileSync(root + path, 'utf8').replaceAll(/^\s*\/\*[\s\S]*?\*\//gm, '');
-  return code.split('\n').filter((line) => !/^\s*(\/\/|$)/.test(line)).length;
+/** The lines of files that are neither blank nor comments. */
+function countLines(folder: string, files: readonly string[]): number {
+  const code = files.map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')).join('\n');
+  const bare = code.replaceAll(/^\s*(?:\/\*[\s\S]*?\*\/|<!--[\s\S]*?-->)/gm, '');
+  return bare.split('\n').filter((line) => !/^\s*(\/\/|$)/.test(line)).length;
 }
 
+const sharedLines = countLines('test/applications/plain', [shared]);
+
 test('the page has the number of lines of every version', () => {
-  const rows = Object.entries(applications).map(([name, { file, before, plain, others }]) => {
-    const plainLines = (of: string) => countLines(`test/applications/plain/${of}`);
+  const plainLines = (files: readonly string[]) => {
+    const own = countLines(
+      'test/applications/plain',
+      files.filter((file) => file !== shared),
+    );
+    return files.includes(shared) ? `${own} + ${sharedLines}` : own;
+  };
+  const rows = Object.entries(applications).map(([name, { files, before, plain, others = {} }]) => {
     const cells = [
-      `[${name}](../examples/applications/${file})`,
-      countLines(`examples/applications/${file}`),
+      `[${name}](../examples/${files[0]})`,
+      countLines('examples', files),
       before ?? '',
-      plain === undefined ? '' : plainLines(plain),
+      plain ? plainLines(plain) : '',
       Object.entries(others)
         .map(([tool, of]) => `${plainLines(of)} (${tool})`)
         .join(', '),
@@ -43,4 +67,5 @@ test('the page has the number of lines of every version', () => {
   });
   const page = readFileSync(`${root}docs/applications.md`, 'utf8');
   expect([...page.matchAll(/^\| \[.*$/gm)].map(([row]) => row)).toEqual(rows);
+  expect(page).toContain(`the ${sharedLines} lines of`);
 });

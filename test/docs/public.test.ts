@@ -2,12 +2,10 @@
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connect } from '../../src/client/connect.ts';
-import { Authority } from '../support/authority.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
-import { serve, start, yodel } from '../support/process/command.ts';
+import { serve, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');
@@ -68,36 +66,3 @@ testWith('openssl', 'apt-get install openssl')(
     expect(print.stdout.toString()).toMatch(/^rate = "5\/s" +# --rate$/m);
   },
 );
-
-testWith('openssl', 'apt-get install openssl')('what a client may do depends on its certificate', async () => {
-  using authority = new Authority('/O=Example/CN=Example CA');
-  const own = authority.issue('/CN=localhost', ['DNS.1=localhost']);
-  const folder = temporaryFolder();
-  for (const [name, text] of [
-    ['ca.pem', authority.cert],
-    ['server.pem', own.cert],
-    ['server.key', own.key],
-  ] as const)
-    writeFileSync(join(folder, name), text);
-  const program = new URL('../../examples/mtls.ts', import.meta.url).pathname;
-  const server = start([process.execPath, program], { env: { FOLDER: folder } });
-  const [, address = ''] = await server.saw(/listening on (\S+)/);
-  const ask = async (uris: readonly string[], text: string) => {
-    const identity = authority.issue('/CN=any', uris);
-    const client = await connect(address, { tls: { ca: authority.cert, servername: 'localhost', ...identity } });
-    const { text: answer } = await client.request(text);
-    await client.close();
-    return answer;
-  };
-  const refused = 'error: your certificate is not for this';
-  const [billing, reports] = ['URI.1=spiffe://example.org/billing', 'URI.1=spiffe://example.org/reports'];
-  expect(await ask([billing], 'write 1')).toBe('write: done');
-  expect(await ask([reports], 'read')).toBe('read: done');
-  expect(await ask([reports], 'write 1')).toBe(refused);
-  expect(await ask(['DNS.1=localhost'], 'read')).toBe(refused);
-  expect(await ask(['URI.1=x:y, URI:spiffe://example.org/billing'], 'read')).toBe(refused);
-  expect(await ask([billing, 'URI.2=spiffe://example.org/reports'], 'read')).toBe(refused);
-  await server.saw(/log: APP_FORBIDDEN: spiffe:\/\/example\.org\/reports may not write/);
-  server.process.kill();
-  await server.ended;
-});
