@@ -24,7 +24,7 @@ export { connectPool } from './client/pool/connect-pool.ts';
 export type { Pool, PoolCounters, PoolHealth, PoolOptions } from './client/pool/pool.ts';
 export type { ReadyOptions } from './client/readiness.ts';
 export type { UnfinishedMessage } from './client/unfinished-message.ts';
-export type { Clock } from './clock.ts';
+export type { Clock, Timer } from './clock.ts';
 export type { Codec } from './codec/codec.ts';
 export { DecodeError } from './codec/decode-error.ts';
 export { type JsonOptions, json, unchecked } from './codec/json.ts';

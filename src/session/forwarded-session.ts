@@ -1,4 +1,5 @@
 /** A session that forwards everything to another one. */
+import type { Timer } from '../clock.ts';
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
@@ -122,6 +123,10 @@ export class ForwardedSession<Data = unknown, C extends MaybeCodec = undefined> 
 
   reportBuffered(bytes: number): void {
     this.inner.reportBuffered(bytes);
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    return this.inner.after(delayMs, run);
   }
 
   drained(): Promise<void> {

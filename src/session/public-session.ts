@@ -1,5 +1,6 @@
 /** A session, its server and its rooms, as handlers see them. */
 import type { SocketAddress } from '../address.ts';
+import type { Timer } from '../clock.ts';
 import type { MaybeCodec, Received, Sendable } from '../codec/codec.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
@@ -93,6 +94,16 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
   readonly keeper: MemoryKeeper;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
+  /**
+   * Calls a function once, in `delayMs` milliseconds, unless the session has ended before: for what a peer must do in time, such as to
+   * log in, and for what the handler does without being asked. It is called after everything that the peer has sent until then was
+   * read; time in which the process did not run does not count. What it returns is not sent; if it throws or rejects, the session is
+   * closed as if the handler had thrown. In tests the time is that of the fake clock.
+   *
+   * @returns the timer, which can be cancelled
+   * @throws YodelError `YODEL_INVALID_OPTION`
+   */
+  after(delayMs: number, run: () => void): Timer;
   /** The server: its rooms, and its other sessions. */
   readonly server: SessionServer<Data, C>;
   /** The names of the rooms that it is in, at this moment. */

@@ -14,6 +14,7 @@
  * turns.ts says what each of them does when something happens.
  */
 import type { SocketAddress } from '../address.ts';
+import type { Timer } from '../clock.ts';
 import { encodeValue } from '../codec/values.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
@@ -23,6 +24,7 @@ import { LinkedMember } from '../linked-set.ts';
 import { noOptions, type RequestOptions } from '../requests/request-options.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
+import { SessionTimers } from './calls/session-timers.ts';
 import type { HistoryOptions, JoinOptions, Recovery } from './joining.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Participant, RoomSession } from './membership.ts';
@@ -50,6 +52,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   readonly #began: number;
   #data: unknown;
   #participant: Participant | undefined;
+  #timers: SessionTimers | undefined;
 
   constructor(
     id: number,
@@ -233,6 +236,11 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#participant;
   }
 
+  after(delayMs: number, run: () => void): Timer {
+    this.#timers ??= new SessionTimers(this, this.#settings, () => this.#lifecycle.isOver);
+    return this.#timers.start(delayMs, run);
+  }
+
   drained(): Promise<void> {
     return this.ended ? Promise.resolve() : this.#outbox.drained();
   }
@@ -326,6 +334,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   /** @internal */
   closed(close: CloseHandler): void {
     this.#turns.closed();
+    this.#timers?.close();
     this.leaveRooms(true);
     this.#whenClosed(this, close);
   }

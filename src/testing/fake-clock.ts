@@ -18,7 +18,7 @@ interface FakeTimer {
  * await clock.advance(60_000); // closes sessions that were idle
  * ```
  *
- * It is the clock of yodel only: timers that a handler sets itself are those of the runtime, or of the test framework.
+ * It is the clock of yodel only, also of `session.after`: other timers that a handler sets are those of the runtime, or of the test framework.
  */
 export class FakeClock implements Clock {
   #now = 1_000_000;
