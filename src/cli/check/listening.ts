@@ -1,8 +1,9 @@
 /** Whether something listens at an address. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type SocketAddress, TcpAddress } from '../../address.ts';
 import { dial, releaseUnused } from '../../client/dial.ts';
+import { listeningAddresses, tcpTables } from '../../transport/tcp-state.ts';
 
 /** How long to wait for the answer to a connection that is only made to see whether something listens. */
 const probeMs = 1000;
@@ -12,21 +13,12 @@ const probeMs = 1000;
  * client must not get a connection for that. Undefined where there is no such table.
  */
 export function listensHere({ host, port }: { readonly host: string; readonly port: number }): boolean | undefined {
-  if (!existsSync('/proc/net/tcp')) return undefined;
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  if (!existsSync(tcpTables[0])) return undefined;
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const isAt = matcherOf(host);
-  return ['/proc/net/tcp', '/proc/net/tcp6'].filter(existsSync).some((table) =>
-    readFileSync(table, 'latin1')
-      .split('\n')
-      .some((line) => {
-        const [, at = '', state] = /^\s*\d+: (\S+) \S+ (\S\S) /.exec(line) ?? [];
-        return state === listening && at.endsWith(`:${hexPort}`) && isAt(at.slice(0, at.indexOf(':')));
-      }),
-  );
+  const isListening = (at: string) => at.endsWith(end) && isAt(at.slice(0, at.indexOf(':')));
+  return tcpTables.some((table) => [...listeningAddresses(table)].some(isListening));
 }
-
-/** The state LISTEN in the kernel's tables. */
-const listening = '0A';
 
 /** Whether a local address of the tables, in hexadecimal, gets connections to a host. Names are not looked up: any address may be theirs. */
 function matcherOf(host: string): (address: string) => boolean {

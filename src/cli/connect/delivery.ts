@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Address } from '../../address.ts';
 import { systemError, type YodelError } from '../../errors.ts';
 import { timeWaitIsFull } from '../../transport/ports.ts';
-import { type ConnectionEnds, type TcpState, tcpStateOf } from '../../transport/tcp-state.ts';
+import { TcpEntry, type TcpState } from '../../transport/tcp-state.ts';
 import type { Connection } from '../../transport/transport.ts';
 
 const lookEveryMs = 20;
@@ -18,17 +18,15 @@ export interface Delivered {
 
 /** Follows what was sent over one connection after the runtime has passed it on. */
 export class Delivery {
-  readonly #ends: ConnectionEnds;
-  /** Some systems have the table of connections, but not these in it. */
-  readonly #isListed: boolean;
+  /** Undefined where the system does not tell. */
+  readonly #entry: TcpEntry | undefined;
   /** Whether this side ended before the peer: its system then remembers the connection for a minute (TIME_WAIT). */
   #endedFirst = false;
   #hasEnded = false;
   #lastPending = Number.POSITIVE_INFINITY;
 
   constructor({ local, peer }: Connection) {
-    this.#ends = { local, peer };
-    this.#isListed = typeof tcpStateOf(this.#ends) === 'object';
+    this.#entry = TcpEntry.find({ local, peer });
   }
 
   /** What is known now. */
@@ -54,10 +52,15 @@ export class Delivery {
     return isLess;
   }
 
-  /** This side has ended, or the connection was closed. */
+  /** This side has ended. Looks whether it was the first. */
   ended(): void {
     this.#hasEnded = true;
     this.#state();
+  }
+
+  /** The connection was closed. Its system still knows which side ended first. */
+  closed(): void {
+    this.#hasEnded = true;
   }
 
   /** Resolves when everything was taken, when the connection was reset, or when nothing was taken for `stillMs` milliseconds. */
@@ -73,8 +76,7 @@ export class Delivery {
   }
 
   #state(): TcpState | 'gone' | undefined {
-    if (!this.#isListed) return undefined;
-    const state = tcpStateOf(this.#ends);
+    const state = this.#entry?.state;
     if (typeof state === 'object' && state.endedFirst) this.#endedFirst = true;
     return state;
   }

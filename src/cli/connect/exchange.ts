@@ -353,7 +353,7 @@ class Exchange implements MessageReceiver {
 
   onClose(error: Error | undefined, unsent: number): void {
     this.#lost = unsent;
-    this.#delivery.ended();
+    this.#delivery.closed();
     if (error && !this.#isOver) this.#fail(this.#beginnings.broke(error));
     this.#endOfServer();
   }

@@ -200,7 +200,7 @@ class Pipe implements Receiver {
       report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
       return this.#end(exitStatus.failure);
     }
-    this.#delivery.ended();
+    this.#delivery.closed();
     // Of what was sent, the system goes on to send what the server has not taken.
     const delivered = await this.#delivery.settled(inputGrace(this.#settings.waitMs));
     if (delivered.isReset && !this.#mayReset) this.#broke(wasReset(this.#settings.address));
