@@ -1,6 +1,8 @@
 /** Requests for a WebSocket that an HTTP server of the program passes on. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { YodelError } from '../errors.ts';
+import { refuseUnknown } from '../option-values.ts';
 import { isRequestTo } from '../transport/requested-path.ts';
 import type { AttachedUpgrades, AttachOptions } from '../transport/websocket/attached.ts';
 
@@ -12,6 +14,9 @@ export interface HandleUpgradeOptions {
    */
   readonly client?: string | undefined;
 }
+
+/** Those that are taken: two servers cannot share one. */
+const sockets = new WeakSet<Duplex>();
 
 /** Serves such requests. What that needs is loaded for the first one. */
 export class Attached {
@@ -25,9 +30,16 @@ export class Attached {
     this.#options = options;
   }
 
-  /** Returns whether the request is for this server. */
-  handle(request: IncomingMessage, socket: Duplex, head: Uint8Array, { client }: HandleUpgradeOptions): boolean {
+  /** Returns whether the request is for this server. @throws YodelError `YODEL_INVALID_OPTION` */
+  handle(request: IncomingMessage, socket: Duplex, head: Uint8Array, options: HandleUpgradeOptions): boolean {
+    refuseUnknown(options, ['client'], 'handleUpgrade()');
     if (!isRequestTo(this.#path, request)) return false;
+    if (sockets.has(socket)) {
+      this.#options.failed(takenTwice());
+      return true;
+    }
+    sockets.add(socket);
+    const { client } = options;
     // Without a listener, an error event would end the process.
     socket.on('error', ignore);
     this.#loading ??= this.#load();
@@ -47,6 +59,12 @@ export class Attached {
     if (this.#isAbandoned) upgrades.abandon();
     return upgrades;
   }
+}
+
+function takenTwice(): YodelError {
+  const text =
+    'handleUpgrade() was given a socket that a server has taken: of several servers, give each its own "upgradePath"';
+  return new YodelError('YODEL_INVALID_OPTION', text);
 }
 
 function ignore(): void {}

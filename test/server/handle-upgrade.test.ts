@@ -129,6 +129,51 @@ test('the path decides which of several servers gets a request', async () => {
     expect((await requestUpgrade(port, path)).head).toContain('x-by: application');
 });
 
+test('two servers without paths: the first one gets the request, and the other one reports it', async () => {
+  const first = await beside();
+  const refused: YodelError[] = [];
+  const second = await serve({ listen: false, telemetry: { refused: (_, error) => void refused.push(error) } });
+  first.web.on('upgrade', (...request) => second.handleUpgrade(...request));
+  const socket = await open(`ws://127.0.0.1:${first.port}/`);
+  expect(await ask(socket, 'hello')).toBe('hello');
+  expect(refused).toMatchObject([{ code: 'YODEL_INVALID_OPTION', message: /give each its own "upgradePath"/ }]);
+  expect(second.sessions.size).toBe(0);
+  await second.close();
+});
+
+test('a client that leaves before its request is passed on has no session', async () => {
+  const opened: (string | undefined)[] = [];
+  const handler = { open: ({ upgrade }: Session) => void opened.push(upgrade?.url.pathname) };
+  const server = await serve({ listen: false, handler });
+  const web = http.createServer();
+  onTestFinished(async () => {
+    await server.close({ timeoutMs: 0 });
+    web.close();
+  });
+  web.listen(0, '127.0.0.1');
+  await once(web, 'listening');
+  const { port } = web.address() as AddressInfo;
+  const client = connect(port, '127.0.0.1').on('error', () => undefined);
+  client.write(upgradeRequest(port, '/left'));
+  const [request, socket, head] = await once(web, 'upgrade');
+  const left = new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve));
+  socket.resume();
+  client.resetAndDestroy();
+  await left;
+  expect(server.handleUpgrade(request, socket, head)).toBe(true);
+  web.on('upgrade', (...another) => server.handleUpgrade(...another));
+  await open(`ws://127.0.0.1:${port}/came`);
+  expect(opened).toEqual(['/came']);
+});
+
+test('a misspelt option of handleUpgrade is an error', async () => {
+  const { server } = await beside();
+  const request = { headers: {}, url: '/' } as never;
+  expect(() =>
+    server.handleUpgrade(request, new PassThrough(), Buffer.alloc(0), { cleint: '192.0.2.7' } as never),
+  ).toThrow('handleUpgrade() has no option "cleint". Did you mean "client"?');
+});
+
 test('a request for another protocol is not for the server, nor answered', async () => {
   const { server } = await beside();
   const socket = new PassThrough();

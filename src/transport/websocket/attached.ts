@@ -55,6 +55,8 @@ export class AttachedUpgrades {
     const began = realClock.ran();
     await prepareReads();
     const connection = await this.#connectionOf(socket as net.Socket, client);
+    // The client has left, before the program passed its request on or since then.
+    if (socket.destroyed) return;
     const passing = new Passing();
     connection.start(passing);
     if (client !== undefined && net.isIP(client) === 0) {
