@@ -41,6 +41,35 @@ it('the parts say what data and which codec sessions have', () => {
   expect(greeting).toBeDefined();
 });
 
+// biome-ignore lint/suspicious/noExplicitAny: for all codecs
+const timed: Middleware<unknown, any> = async (message, session, next) => {
+  expectTypeOf(message).toBeUnknown();
+  expectTypeOf(session.data).toBeUnknown();
+  const reply = await next();
+  expectTypeOf(reply).toBeUnknown();
+  return reply;
+};
+
+it('one middleware may be for all codecs', () => {
+  expectTypeOf(compose(timed, echo)).toEqualTypeOf<HandlerObject>();
+  expectTypeOf(compose(log, timed, named, ofUser)).toEqualTypeOf<HandlerObject<User>>();
+  expectTypeOf(compose(timed, ofValues)).toEqualTypeOf<HandlerObject<User, Values>>();
+  expect(compose(timed, ofValues).message).toBeDefined();
+});
+
+it('functions without types get theirs from the variable that the chain is for', () => {
+  const handler: Handler<User, Values> = compose(
+    timed,
+    (value, session, next) => {
+      expectTypeOf(value).toEqualTypeOf<{ op: string }>();
+      expectTypeOf(session.data).toEqualTypeOf<User>();
+      return next();
+    },
+    (value, session) => ({ ok: value.op === session.data.name }),
+  );
+  expect(handler).toBeDefined();
+});
+
 it('functions without types get theirs from the other parts, or are told them', () => {
   const first = compose((_message, session, next) => {
     expectTypeOf(session.data).toEqualTypeOf<User>();
