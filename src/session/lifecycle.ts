@@ -15,7 +15,6 @@ import { isOwnError, isYodelError, systemError, YodelError } from '../errors.ts'
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { handlerFailure } from './calls/failures.ts';
-import { isRefusal } from './fault.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
@@ -74,6 +73,8 @@ export class Lifecycle {
   #isGone = false;
   /** Why the session ends; undefined if both sides end normally. */
   #error: YodelError | undefined;
+  /** Why the handler has closed it, until its calls in flight are answered. */
+  #closeReason: YodelError | undefined;
 
   constructor(session: EndingSession, connection: Connection, settings: SessionSettings, parts: LifecycleParts) {
     this.#session = session;
@@ -138,13 +139,18 @@ export class Lifecycle {
     this.#outbox.wakeWaiters();
   }
 
-  /** The handler ends the session. What was sent still arrives; queued messages are dropped. */
+  /**
+   * The handler ends the session. What was sent still arrives; queued messages are dropped. Where there are several calls at a time, those
+   * in flight are answered, and then the peer receives the error.
+   */
   close(error: YodelError | undefined): void {
     if (this.isOver) return;
     this.isClosedByHandler = this.endedBy === undefined || this.endedBy === 'handler';
     this.endedBy ??= 'handler';
-    if (error) this.fail(this.#known(error));
+    const reason = error && this.#known(error);
+    if (reason && this.#runner.oldestCall === undefined) this.fail(reason);
     else {
+      this.#closeReason ??= reason;
       this.#dropInput();
       this.state = 'finishing';
     }
@@ -162,9 +168,11 @@ export class Lifecycle {
   /** The session ends because of `error`, which the peer receives in its own framing. */
   fail(error: YodelError): void {
     if (this.isOver) return;
-    this.#error ??= error;
+    const reason = this.#closeReason ?? error;
+    this.#closeReason = undefined;
+    this.#error ??= reason;
     this.#dropInput();
-    this.#sendError(error);
+    this.#sendError(reason);
     this.end();
   }
 
@@ -172,6 +180,7 @@ export class Lifecycle {
   end(): void {
     if (this.isOver) return;
     if (this.#isGone) return this.#close(undefined);
+    if (this.#closeReason) return this.fail(this.#closeReason);
     // What its rooms were sent before still arrives.
     this.#session.leaveRooms(this.#error !== undefined);
     // A handler that is told what it has missed may close it.
@@ -225,7 +234,6 @@ export class Lifecycle {
     if (isInputFault(this.#session, thrown)) return this.fail(thrown);
     if (isRequestEnd(this.#session, thrown)) return this.close(undefined);
     this.endedBy ??= 'handler';
-    if (isRefusal(thrown)) return this.fail(thrown);
     if (isOwnError(thrown) && !this.isOver) return this.fail(thrown);
     const error = isOwnError(thrown) ? thrown : handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this.#session, error);
@@ -268,7 +276,7 @@ export class Lifecycle {
   #dropInput(): void {
     this.#inbound.drop();
     this.#runner.drop();
-    this.#session.endRequests(this.#error);
+    this.#session.endRequests(this.#error ?? this.#closeReason);
   }
 
   #sendError(error: YodelError): void {
@@ -293,6 +301,7 @@ export class Lifecycle {
 
   #close(cause: Error | undefined): void {
     const { telemetry } = this.#settings;
+    this.#error ??= this.#closeReason;
     if (cause && !this.#isDone()) this.#error ??= this.#brokenBy(cause);
     const error = this.#error;
     this.state = 'closed';

@@ -143,7 +143,8 @@ export interface Session<Data = unknown, C extends MaybeCodec = undefined> exten
    */
   end(): void;
   /**
-   * Ends the session. What was sent still arrives; messages not handled yet are dropped.
+   * Ends the session. What was sent still arrives; messages not handled yet are dropped. With `concurrency`, calls in flight are answered
+   * first.
    *
    * @param error the reason, if it is an error: the peer receives its `reply` as a last reply, `error: …`, and it is logged. Its
    *   code may be one of the program's own

@@ -188,6 +188,17 @@ describe('a message that the codec refuses', () => {
     expect(counts.get('YODEL_UNDECODABLE_MESSAGE')).toBe(1);
   });
 
+  it('closes the session also where the handler has faults', async () => {
+    const clock = new FakeClock();
+    const { peer } = await meet({
+      codec: json(undefined, { invalid: 'close' }),
+      handler: withFaults<unknown, Codec>((value) => value, ['request latency 20ms'], { clock }),
+    });
+    await peer.says('1\n}\n2\n');
+    await clock.advance(20);
+    expect(peer.text).toBe('1\n{"error":"invalid message: not JSON: unexpected \\"}\\" at character 1"}\n');
+  });
+
   it('closes the session after the replies to earlier messages, where several are handled at a time', async () => {
     const slow = Promise.withResolvers<number>();
     const failures: unknown[] = [];

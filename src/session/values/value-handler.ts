@@ -15,7 +15,6 @@ import { YodelError } from '../../errors.ts';
 import { Message } from '../../framing/message.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { type ErrorForm, errorReplyOf } from '../error-reply.ts';
-import { refusalOf } from '../fault.ts';
 import { type HandlerCallbacks, type HandlerObject, isPromise, withCodec } from '../handler.ts';
 import type { Session } from '../public-session.ts';
 import { wrapHandler } from '../wrapped-handler.ts';
@@ -85,7 +84,10 @@ function encodeReply(codec: AnyCodec, value: unknown): Reply {
 function refuse(conversion: Conversion, error: DecodeError, session: Session): Reply {
   const { codec, telemetry } = conversion;
   const { invalid } = codec;
-  if (invalid === 'close') throw refusalOf(error);
+  if (invalid === 'close') {
+    session.close(error);
+    return undefined;
+  }
   telemetry.countError(error);
   if (telemetry.watched) telemetry.emit('discarded', session, error);
   if (invalid) return encodeReply(codec, invalid.call(codec, error, error.received));

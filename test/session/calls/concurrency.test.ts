@@ -241,6 +241,43 @@ describe('with several calls in flight', () => {
     expect(handler.seen).toEqual(['a', 'b', 'c']);
   });
 
+  it.each(['received', 'finished'] as const)(
+    '%s: session.close(error) answers those in flight, and the peer receives the error after them',
+    async (replyOrder) => {
+      const closed: unknown[] = [];
+      const telemetry = { closed: (_: unknown, error: unknown) => closed.push(error), handlerFailed: () => undefined };
+      const { handler, peer, session } = await controlled({ replyOrder, telemetry });
+      await peer.says('a\nb\nc\nd\n');
+      const denied = new YodelError('APP_DENIED', 'for the log', { reply: 'denied' });
+      session.close(denied);
+      session.close(new YodelError('APP_OTHER', 'another one'));
+      await settled();
+      expect(peer.text).toBe('');
+      for (const text of ['a', 'b', 'c']) await handler.replies(text);
+      expect(peer.text).toBe('re: a\nre: b\nre: c\nerror: denied\n');
+      expect(peer.ended).toBe(true);
+      expect(handler.seen).toEqual(['a', 'b', 'c']);
+      await peer.ends();
+      expect(closed).toEqual([denied]);
+    },
+  );
+
+  it('session.close(error) is the reason also if the peer vanishes, or a call fails, before they are answered', async () => {
+    for (const way of ['vanishes', 'fails']) {
+      const closed: unknown[] = [];
+      const telemetry = { closed: (_: unknown, error: unknown) => closed.push(error), handlerFailed: () => undefined };
+      const { handler, peer, session } = await controlled({ telemetry });
+      await peer.says('a\nb\n');
+      const denied = new YodelError('APP_DENIED', 'for the log');
+      session.close(denied);
+      if (way === 'vanishes') peer.connection.abort();
+      else await handler.fails('a');
+      await settled();
+      if (!peer.closed) await peer.ends();
+      expect(closed).toEqual([denied]);
+    }
+  });
+
   it('session.end() goes on with the messages, without replies', async () => {
     const { handler, peer, session } = await controlled();
     await peer.says('a\nb\nc\nd\n');
