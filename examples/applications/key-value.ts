@@ -1,7 +1,7 @@
 // A key-value store. Run it with `node examples/applications/key-value.ts`, and talk to it with `nc localhost 7878`:
 //   SET KEY VALUE -> OK    GET KEY -> VALUE ... or NONE    DEL KEY -> OK or NONE    KEYS -> KEYS one two ...    mistakes -> ERR ...
 // Clients may send any number of commands before they read a reply. PORT and MAX_BYTES are environment variables.
-import { type Codec, serve } from 'yodel';
+import { serve } from 'yodel';
 
 const maxKeyLength = 250;
 const maxValueLength = 64 * 1024;
@@ -33,20 +33,12 @@ function execute(line: string): string {
   return 'OK';
 }
 
-/** Commands and replies are text; the codec is for the form of errors, such as that of a line which is too long. */
-const codec: Codec<string, string> = {
-  name: 'key-value',
-  decode: (message) => message.copy().text, // a copy, because keys and values are stored
-  encode: (reply) => reply,
-  errorReply: (text) => `ERR ${text}`,
-};
-
 const server = await serve({
   listen: Number(process.env.PORT ?? 7878),
-  codec,
   maxMessageLength: 'SET '.length + maxKeyLength + 1 + maxValueLength,
   onTooLong: 'discard', // with an ERR reply; the client stays
-  handler: execute,
+  errorReply: (text) => `ERR ${text}`,
+  handler: (message) => execute(message.copy().text), // a copy, because keys and values are stored
 });
 console.log(`listening on ${server.addresses[0]}`);
 

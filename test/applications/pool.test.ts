@@ -133,11 +133,10 @@ each('the pool of %s rejects what is too much', async (_, open) => {
 
 each("a time-out of the pool of %s counts the wait, and a late reply is nobody else's", async (_, open) => {
   const { server, pool } = await start(open, { size: 1, maxRequestsInFlight: 2 });
-  const late = pool.request('late', { timeoutMs: 30 });
+  const late = expect(pool.request('late', { timeoutMs: 30 })).rejects.toThrow();
   const second = pool.request('second');
-  const waiting = pool.request('waiting', { timeoutMs: 30 });
-  await expect(late).rejects.toThrow();
-  await expect(waiting).rejects.toThrow();
+  const waiting = expect(pool.request('waiting', { timeoutMs: 30 })).rejects.toThrow();
+  await Promise.all([late, waiting]);
   await server.has(2);
   server.answer(0);
   server.answer(1);
