@@ -81,14 +81,22 @@ async function startWs(): Promise<RunningGame> {
       onTestFinished(() => client.abort());
       const states: object[] = [];
       const replies: object[] = [];
+      let received = () => {};
       /** Resolves when all replies to what was sent have arrived: this one is the last. */
       const settle = async (): Promise<void> => {
         client.send(message('no JSON'));
-        await vi.waitFor(() => expect(String(Object(replies.at(-1)).error)).toContain('not JSON'), { interval: 1 });
+        while (!String(Object(replies.at(-1)).error).includes('not JSON')) {
+          await new Promise<void>((resolve) => {
+            received = resolve;
+          });
+        }
         replies.pop();
       };
       const done = (async () => {
-        for await (const one of client) ('tick' in one ? states : replies).push(one);
+        for await (const one of client) {
+          ('tick' in one ? states : replies).push(one);
+          received();
+        }
       })().catch(() => undefined);
       return {
         async say(value) {
@@ -112,6 +120,11 @@ async function startWs(): Promise<RunningGame> {
       };
     },
   };
+}
+
+/** Repeats an assertion until it holds, not so often that a player says too much. */
+function eventually(assertion: () => Promise<void>): Promise<void> {
+  return vi.waitFor(assertion, { timeout: 20_000, interval: 200 });
 }
 
 async function enter({ connect: connectPlayer }: RunningGame, name: string): Promise<Player> {
@@ -161,7 +174,7 @@ describe.each(Object.entries({ yodel: startYodel, ws: startWs }))('the game with
     const other = await game.connect();
     expect(await other.say({ name: 'ana' })).toEqual({ error: 'choose another name' });
     await ana.abort();
-    await vi.waitFor(async () => expect(await other.say({ name: 'ana' })).toEqual({ welcome: 'ana', size: 100 }));
+    await eventually(async () => expect(await other.say({ name: 'ana' })).toEqual({ welcome: 'ana', size: 100 }));
   });
 
   test('goes on without players who leave or break off', async () => {
@@ -169,7 +182,7 @@ describe.each(Object.entries({ yodel: startYodel, ws: startWs }))('the game with
     const [ana, bob, eva] = [await enter(game, 'ana'), await enter(game, 'bob'), await enter(game, 'eva')];
     await ana.end();
     await bob.abort();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await game.tick();
       expect((await eva.states()).at(-1)).toMatchObject({ players: [{ name: 'eva', x: 50, y: 50 }] });
     });
@@ -241,7 +254,7 @@ test('a slow player gets only the latest state, with ws', async () => {
   const ticksOf = (peer: Peer) => [...peer.text.matchAll(/"tick":(\d+),/g)].map(([, number]) => Number(number));
   slow.socket.resume();
   expect(ticksOf(fast)).toEqual(Array.from({ length: last }, (_, index) => index + 1));
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     vi.advanceTimersByTime(tickMs);
     expect(ticksOf(slow).at(-1)).toBeGreaterThan(last);
   });

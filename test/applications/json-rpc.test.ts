@@ -1,6 +1,7 @@
 /** JSON-RPC in both directions is the same in both versions, which also understand each other. */
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as yodel from '../../examples/applications/json-rpc.ts';
+import { eventually } from '../support/eventually.ts';
 import { dial } from '../support/peer.ts';
 import * as plain from './plain/json-rpc.ts';
 
@@ -182,7 +183,7 @@ test.each(Object.entries(versions))('calls are told that the connection is lost,
   await peer.send('{"jsonrpc":"2.0","id":1,"method":"never"}\n');
   await peer.saw(/"method":"gone"/);
   peer.reset();
-  await vi.waitFor(() => expect(lost).toHaveLength(1));
+  await eventually(() => expect(lost).toHaveLength(1));
 });
 
 test.each(Object.entries(versions))(

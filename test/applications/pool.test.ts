@@ -2,6 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectPool } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { Pool as PlainPool, type PoolOptions } from './plain/pool.ts';
 
@@ -107,9 +108,9 @@ each(
 each('the pool of %s sends a request where the fewest are in flight', async (_, open) => {
   const { server, pool } = await start(open, { size: 2, maxRequestsInFlight: 10 });
   const first = pool.request('a');
-  await vi.waitFor(() => expect(pool.health.open).toBeGreaterThan(0));
+  await eventually(() => expect(pool.health.open).toBeGreaterThan(0));
   const second = pool.request('b');
-  await vi.waitFor(() => expect(pool.health.open).toBe(2));
+  await eventually(() => expect(pool.health.open).toBe(2));
   const more = ['c', 'd', 'e', 'f'].map((text) => pool.request(text));
   await server.has(6);
   const [one = 0, two = 0] = server.sockets.map((of) => server.asked.filter(({ socket }) => socket === of).length);
