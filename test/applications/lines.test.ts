@@ -25,15 +25,15 @@ const applications: Readonly<Record<string, Versions>> = {
     others: { ws: ['chat-ws.ts'], 'Socket.IO': ['chat-socket-io.ts'] },
   },
   'key-value store': { files: ['applications/key-value.ts'], before: 60, plain: ['key-value.ts'] },
-  'JSON-RPC': { files: ['applications/json-rpc.ts'], plain: ['json-rpc.ts', shared] },
+  'JSON-RPC': { files: ['applications/json-rpc.ts'], before: 142, plain: ['json-rpc.ts', shared] },
   telemetry: { files: ['applications/telemetry.ts'], plain: ['telemetry.ts'] },
-  game: { files: ['applications/game.ts'], others: { ws: ['game-ws.ts'] } },
+  game: { files: ['applications/game.ts'], before: 109, others: { ws: ['game-ws.ts'] } },
   mTLS: { files: ['mtls.ts'], plain: ['mtls.ts', shared] },
-  'page and TCP': { files: ['page.ts', 'page.html'], others: { ws: ['page.ts', 'page.html', shared] } },
-  'client pool': { files: ['pool.ts'], plain: ['pool.ts', shared] },
-  'graceful restart': { files: ['graceful-restart.ts'], plain: ['graceful-restart.ts', shared] },
-  'own framing': { files: ['checksum.ts'], plain: ['checksum.ts', shared] },
-  OpenTelemetry: { files: ['open-telemetry.ts'], plain: ['open-telemetry.ts', shared] },
+  'page and TCP': { files: ['page.ts', 'page.html'], before: 126, others: { ws: ['page.ts', 'page.html', shared] } },
+  'client pool': { files: ['pool.ts'], before: 140, plain: ['pool.ts', shared] },
+  'graceful restart': { files: ['graceful-restart.ts'], before: 49, plain: ['graceful-restart.ts', shared] },
+  'own framing': { files: ['checksum.ts'], before: 59, plain: ['checksum.ts', shared] },
+  OpenTelemetry: { files: ['open-telemetry.ts'], before: 54, plain: ['open-telemetry.ts', shared] },
 };
 
 /** The lines of files that are neither blank nor comments. */

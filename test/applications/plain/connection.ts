@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const maxConnections = 10_000;
 const highWaterMark = 65_536;
@@ -206,6 +207,12 @@ export function lines(maxLength = 65_536): Framing {
   };
 }
 
+/** Some turns of the event loop: after the time, which a busy process may have spent in one turn, two that read. */
+async function turns(): Promise<void> {
+  await delay(20);
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A running server. */
 export interface Running {
   readonly port: number;
@@ -236,10 +243,11 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
+      // What has arrived at the operating system is accepted, then read.
+      await turns();
       const closed = once(server, 'close');
       server.close();
-      // What has arrived at the operating system is read in the next turns of the event loop.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await turns();
       for (const connection of connections) connection.end();
       const limit = setTimeout(() => {
         for (const { socket } of connections) socket.destroy();
