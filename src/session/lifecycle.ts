@@ -148,7 +148,7 @@ export class Lifecycle {
     this.isClosedByHandler = this.endedBy === undefined || this.endedBy === 'handler';
     this.endedBy ??= 'handler';
     const reason = error && this.#known(error);
-    if (reason && this.#runner.oldestCall === undefined) this.fail(reason);
+    if (reason && !this.#runner.precede('close')) this.fail(reason);
     else {
       this.#closeReason ??= reason;
       this.#dropInput();
