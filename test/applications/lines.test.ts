@@ -26,7 +26,7 @@ const applications: Readonly<Record<string, Versions>> = {
   },
   'key-value store': { files: ['applications/key-value.ts'], before: 60, plain: ['key-value.ts'] },
   'JSON-RPC': { files: ['applications/json-rpc.ts'], before: 142, plain: ['json-rpc.ts', shared] },
-  telemetry: { files: ['applications/telemetry.ts'], plain: ['telemetry.ts'] },
+  telemetry: { files: ['applications/telemetry.ts'], before: 161, plain: ['telemetry.ts'] },
   game: { files: ['applications/game.ts'], before: 109, others: { ws: ['game-ws.ts'] } },
   mTLS: { files: ['mtls.ts'], plain: ['mtls.ts', shared] },
   'page and TCP': { files: ['page.ts', 'page.html'], before: 126, others: { ws: ['page.ts', 'page.html', shared] } },

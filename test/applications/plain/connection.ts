@@ -116,8 +116,9 @@ export class Connection {
         if (end === -1) break;
         isWaiting = this.#replies.length >= this.#concurrency || this.socket.writableLength > highWaterMark;
         if (isWaiting) break;
+        const message = this.#options.framing.decode(rest.subarray(0, end));
         size += end;
-        this.#handle(this.#options.framing.decode(rest.subarray(0, end)));
+        this.#handle(message);
         if (this.#isOver) return;
       }
     } catch (error) {
@@ -144,7 +145,12 @@ export class Connection {
   }
 
   #handle(message: string): void {
-    const reply = this.#options.handle(message);
+    let reply: Reply | Promise<Reply>;
+    try {
+      reply = this.#options.handle(message);
+    } catch (error) {
+      return this.fail(error as Error);
+    }
     if (!(reply instanceof Promise) && this.#replies.length === 0) {
       if (reply !== undefined) this.#write(reply);
       return;
@@ -229,12 +235,9 @@ export async function listen(
 ): Promise<Running> {
   const connections = new Set<Connection>();
   server.on(event, (socket: Socket) => {
-    if (connections.size >= maxConnections) {
-      socket.on('error', () => socket.destroy());
-      socket.end('error: too many connections; try again later\n');
-      return;
-    }
     const connection = accept(socket);
+    if (connections.size >= maxConnections)
+      return connection.fail(new PeerError('too many connections; try again later'));
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
   });
