@@ -32,6 +32,9 @@ export interface Peer {
 }
 export type Methods = Readonly<Record<string, (params: Params | undefined, peer: Peer) => unknown>>;
 
+/** How many calls of a connection are answered at a time. */
+const maxConcurrency = 100;
+
 const failed = (to: string | number | null, code: number, message: string): Rpc => ({
   jsonrpc: '2.0',
   id: to,
@@ -89,7 +92,7 @@ export async function startServer(listen: Address | number, methods: Methods) {
   return await serve({
     ...both,
     listen,
-    concurrency: 100,
+    concurrency: maxConcurrency,
     replyOrder: 'finished',
     data: (session) => ({ peer: peerOf(session) }),
     handler: (received, { data }) => answer(received, methods, data.peer),
@@ -100,15 +103,20 @@ export async function startServer(listen: Address | number, methods: Methods) {
 export async function connectTo(address: Address, methods: Methods): Promise<Peer & { close(): Promise<void> }> {
   const client = await connect(address, both);
   const peer = peerOf(client);
+  const send = (reply: Rpc | undefined) => reply && client.state === 'open' && client.send(reply);
+  const running = new Set<Promise<unknown>>();
   async function answerCalls(): Promise<void> {
     try {
       for await (const received of client) {
-        void answer(received, methods, peer).then((reply) => reply && client.send(reply));
+        const answering: Promise<unknown> = answer(received, methods, peer).then(send);
+        running.add(answering);
+        void answering.finally(() => running.delete(answering));
+        if (running.size >= maxConcurrency) await Promise.race(running);
       }
     } catch (error) {
       // The connection is lost: calls have been told.
       if (!(error instanceof DecodeError)) return;
-      client.send(refused(error));
+      send(refused(error));
       await answerCalls();
     }
   }

@@ -198,3 +198,28 @@ test.each(Object.entries(versions))(
     await expect(client.call('double', [1])).rejects.toThrow();
   },
 );
+
+test.each(Object.entries(versions))(
+  'a client survives that the connection is lost while it answers, with %s',
+  async (_, version) => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const refused = new version.RpcError(7, 'no answer');
+    const { server, address } = await start(version, {
+      greet: async (_params, peer) =>
+        await peer.call('name', [], { timeoutMs: 500 }).catch(() => {
+          throw refused;
+        }),
+    });
+    const name = () => {
+      ask();
+      return promise;
+    };
+    const client = await join(version, address, { name });
+    const greeting = client.call('greet').catch((error: Error) => error);
+    await asked;
+    await Promise.all([server.close(), greeting]);
+    resolve('Ada');
+    await expect(client.call('greet')).rejects.toThrow();
+  },
+);
