@@ -9,7 +9,9 @@ async function watchPrice(address: Address, options: ConnectOptions = {}) {
   const watch = { price: Number.NaN, stop: () => client.abort() };
   void (async () => {
     for await (const message of client) watch.price = Number(message.text);
-  })();
+  })().catch(() => {
+    watch.price = Number.NaN; // the connection is lost, and no attempt is left
+  });
   return watch;
 }
 
