@@ -9,7 +9,7 @@ import { controlFrame, websocket, websocketClient, websocketDecoder } from '../.
 import { fc } from '../../support/fast-check.ts';
 import { anyChunking, cut } from '../chunking.ts';
 
-fc.configureGlobal({ numRuns: process.versions.bun ? 70 : 200 });
+fc.configureGlobal({ numRuns: 70 });
 // Other files run in the same process.
 afterAll(() => fc.resetConfigureGlobal());
 
