@@ -61,18 +61,29 @@ const parts: readonly Part[] = [
     ],
   },
   {
+    name: 'bench',
+    why: 'The benchmark, which starts the servers of both runtimes itself.',
+    runtimes: 'Node',
+    isShared: false,
+    runsBuild: true,
+    files: ['bench/**/*.test.ts'],
+  },
+  {
     name: 'texts',
-    why: 'The command, for what it prints and how it reads its arguments; the documents; the benchmark, which starts the servers of both runtimes itself. What the command does with sockets, pipes and signals is in `processes`.',
+    why: 'The command, for what it prints and how it reads its arguments; the documents, beside the programs that they name. What the command does with sockets, pipes and signals, and what passes between yodel and those programs, is in `processes` and `sockets`.',
     runtimes: 'Node',
     isShared: false,
     runsBuild: true,
     files: [
       'modules.test.ts',
-      'bench/**/*.test.ts',
-      'docs/{architecture,connect,fault-matrix,journal,links,load-tests,manual,pipes,readme,real-servers,reference,security,shell,transcripts}.test.ts',
+      'docs/{architecture,cluster-walk-through,clusters,connect,fault-matrix,journal,links,load-tests,manual,pipes,readme,real-servers,reference,security,shell,transcripts}.test.ts',
       'e2e/bench/results.test.ts',
       'e2e/command-line/{complaints,completion,config,help,usage-errors}.test.ts',
       'e2e/connect/contexts.test.ts',
+      // The sections of docs/real-servers.md. The same servers and clients talk through yodel in interop/protocols/recording.test.ts.
+      'interop/workbench/**/*.test.ts',
+      // Without yodel.
+      'interop/protocols/servers.test.ts',
     ],
   },
   {
@@ -126,14 +137,16 @@ function below(files: readonly string[]): string[] {
   return files.map((file) => `test/${file}`);
 }
 
-/** The parts in the order in which they start. What is not on both runtimes has the longest files. */
-const startOrder: readonly string[] = ['soak', 'package', 'texts', 'processes', 'sockets', 'library', 'pure'];
-
 /**
- * Starts with the files that take a minute, and ends with those that take milliseconds: then no worker is left alone with a
- * long file. Within a part vitest starts with the files that took longest the last time, or are the largest.
+ * The parts in the order in which they start. On Node the first three have the longest files, which wait most of the time; the
+ * library keeps the processor busy meanwhile. The last part has the shortest files: then no worker is left alone with a long one.
  */
-class LongestFirst extends BaseSequencer {
+const startOrder: readonly string[] = isBun
+  ? ['processes', 'sockets', 'library']
+  : ['soak', 'package', 'bench', 'library', 'texts', 'processes', 'sockets', 'pure'];
+
+/** Within a part vitest starts with the files that took longest the last time, or are the largest. */
+class InStartOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ project }: TestSpecification) => startOrder.indexOf(project.name);
     return (await super.sort(files)).sort((a, b) => place(a) - place(b));
@@ -153,7 +166,7 @@ export default defineConfig({
     // Most files wait for processes half of the time: with two for each core, the cores are idle for a fifth of it. With three,
     // tests wait for each other.
     maxWorkers: Math.min(Math.ceil(2.5 * availableParallelism()), 8),
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: InStartOrder },
     projects: projectsOf(parts),
     coverage: {
       // Not counted: what tests run as a process, and threads. The command is nothing else, so it is left out.
