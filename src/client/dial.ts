@@ -41,7 +41,7 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   };
   const timer = timeoutMs === 0 ? undefined : clock.deadline(timeoutMs, expire);
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
-  return await transport.connect(address, { ...options, signal: either }).finally(() => timer?.cancel());
+  return await transport.connect(address, { ...options, clock, signal: either }).finally(() => timer?.cancel());
 }
 
 /** Closes a connection that is no longer needed, before it was started. */

@@ -107,6 +107,7 @@ export class MessageServer implements SessionServer {
       reusePort: options.reusePort,
       webSocket: {
         pingInterval: limits.pingInterval,
+        clock: this.#clock,
         origins: originsOf(options.origins),
         // As it is when the request arrives: a reload may change it.
         authorize: (request, client) => {

@@ -6,6 +6,7 @@
  * and on Bun `tls/bun-listener.ts` for TLS.
  */
 import type { Address, SocketAddress } from '../address.ts';
+import type { Clock } from '../clock.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
@@ -234,6 +235,8 @@ export interface ServerWebSocket {
   readonly origins: readonly string[];
   /** Decides about requests that passed all other checks. Absent: they are granted. */
   readonly authorize?: AuthorizeUpgrade | undefined;
+  /** Measures the time of handshakes and pings. Default: real time. */
+  readonly clock?: Clock | undefined;
 }
 
 /** Which servers to trust when connecting over TLS. */
@@ -260,6 +263,8 @@ export interface DialOptions {
   readonly keepAlive?: number | undefined;
   /** For WebSocket: pings a server that sends nothing for this long, in milliseconds. 0: never. Default: that of `connect()`. */
   readonly pingInterval?: number | undefined;
+  /** For WebSocket: measures the time of pings. Default: real time. */
+  readonly clock?: Clock | undefined;
   /**
    * For `exec:`: receives what the program prints on stderr, line by line and not escaped. Default: the last lines are in the
    * error if the program fails.

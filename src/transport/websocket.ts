@@ -39,7 +39,7 @@ export async function connectWebSocket(
 async function requestUpgrade(
   connection: Connection,
   address: WebSocketAddress,
-  { signal, pingInterval = clientOptions.pingInterval.default, headers = {} }: UpgradeOptions,
+  { signal, pingInterval = clientOptions.pingInterval.default, clock, headers = {} }: UpgradeOptions,
 ): Promise<Connection> {
   const startedAt = performance.now();
   const key = randomBytes(16).toString('base64');
@@ -58,6 +58,7 @@ async function requestUpgrade(
         isClient: true,
         peer: address,
         pingInterval,
+        clock,
         upgrade: { status: head.firstLine, headers: head.headers, tookMs: performance.now() - startedAt },
       });
       const problem = problemOf(head, key);

@@ -47,3 +47,43 @@ it('a client of the library speaks WebSocket in memory', async () => {
   client.abort();
   await server.close();
 });
+
+it('the time for a handshake is that of the test', async () => {
+  const refused: unknown[] = [];
+  const authorizeUpgrade = () => new Promise<boolean>(() => {});
+  const telemetry = { refused: (_: unknown, error: unknown) => refused.push(error) };
+  const server = await testServer({ listen: 'ws://a:1', handshakeTimeout: 5000, authorizeUpgrade, telemetry });
+  const connecting = expect(server.connect()).rejects.toThrow('cannot connect to ws://a:1/');
+  await server.clock.advance(4999);
+  expect(refused).toEqual([]);
+  await server.clock.advance(1);
+  expect(refused).toMatchObject([{ code: 'YODEL_HANDSHAKE_TIMEOUT' }]);
+  await connecting;
+  await server.close();
+});
+
+it('pings are sent at the time of the test: who answers none is disconnected', async () => {
+  const server = await testServer({ listen: 'ws://a:1', pingInterval: 1000, idleTimeout: 0, handler: kinds });
+  const [reads, sleeps] = [await server.connect(), await server.connect()];
+  const { transport, clock } = server;
+  const client = await connect('ws://a:1', { transport, clock, pingInterval: 700 });
+  sleeps.peer.pause();
+  await clock.advance(60_000);
+  expect(await sleeps.closed).toMatchObject({ code: 'YODEL_PING_TIMEOUT' });
+  expect(server.server.sessions.size).toBe(2);
+  expect(await reads.say('hello')).toBe('text hello');
+  expect(String(await client.request('hello'))).toBe('text hello');
+  client.abort();
+  await server.close();
+});
+
+it('a client gives up a server that answers no ping, at the time of the test', async () => {
+  const server = await testServer({ listen: 'ws://a:1', handler: kinds, network: { latencyMs: 2000 } });
+  const { transport, clock } = server;
+  const connecting = connect('ws://a:1', { transport, clock, pingInterval: 1000 });
+  await clock.advance(10_000);
+  const client = await connecting;
+  await clock.advance(10_000);
+  expect(await client.closed).toMatchObject({ code: 'YODEL_PING_TIMEOUT' });
+  await server.close();
+});

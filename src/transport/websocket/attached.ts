@@ -52,7 +52,8 @@ export class AttachedUpgrades {
   /** Answers a request, and passes the connection on if the upgrade is granted. */
   async serve({ request, socket, head, client }: AttachedRequest): Promise<void> {
     const { admit, accept, failed, handshakeTimeout, webSocket } = this.#options;
-    const began = realClock.ran();
+    const { clock = realClock } = webSocket;
+    const began = clock.ran();
     await prepareReads();
     const connection = await this.#connectionOf(socket as net.Socket, client);
     // The client has left, before the program passed its request on or since then.
@@ -70,7 +71,7 @@ export class AttachedUpgrades {
     if (refusal) return refuse(connection, passing, statusOf(refusal.code), textForPeer(refusal));
     this.#pending.add(connection);
     const fail = (error: Error) => (pending ?? this.#options).failed(this.#isAbandoned ? stoppedHandshake() : error);
-    await doHandshake(connection, { accept, handshakeTimeout, client: pending, began, failed: fail }, () =>
+    await doHandshake(connection, { accept, handshakeTimeout, client: pending, clock, began, failed: fail }, () =>
       upgradeOn(connection, passing, { request, head, webSocket }),
     );
     this.#pending.delete(connection);

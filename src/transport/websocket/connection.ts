@@ -10,7 +10,7 @@
  * | open               | FIN, but no close frame | `onClose` with an error                                              |
  */
 import type { Address } from '../../address.ts';
-import { realClock, type Timer } from '../../clock.ts';
+import { type Clock, realClock, type Timer } from '../../clock.ts';
 import { textForPeer } from '../../error-for-peer.ts';
 import { YodelError } from '../../errors.ts';
 import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
@@ -31,6 +31,8 @@ export interface WebSocketOptions {
   readonly peer: Address;
   /** See `webSocketOptions.pingInterval` in options.ts. 0: never. */
   readonly pingInterval: number;
+  /** Measures that. Default: real time. */
+  readonly clock?: Clock | undefined;
   /** The server's answer, at the client's end. */
   readonly upgrade?: WebSocketUpgrade | undefined;
   /** The client's request, at the server's end. */
@@ -44,6 +46,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   readonly #inner: Connection;
   readonly #isClient: boolean;
   readonly #pingInterval: number;
+  readonly #clock: Clock;
   /** The server's answer, at the client's end. */
   readonly #answer: WebSocketUpgrade | undefined;
   /** The request, at the server's end. */
@@ -72,11 +75,16 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #isPinged = false;
 
   /** @param early what arrived after the handshake */
-  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval, upgrade, request }: WebSocketOptions) {
+  constructor(
+    inner: Connection,
+    early: Buffer,
+    { isClient, peer, pingInterval, clock, upgrade, request }: WebSocketOptions,
+  ) {
     this.#inner = inner;
     this.#early = early;
     this.#isClient = isClient;
     this.#pingInterval = pingInterval;
+    this.#clock = clock ?? realClock;
     this.#answer = upgrade;
     this.upgrade = request;
     this.peer = peer;
@@ -308,7 +316,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   }
 
   #awaitPeer(): void {
-    if (this.#pingInterval > 0) this.#pingTimer = realClock.deadline(this.#pingInterval, this.#checkPeer);
+    if (this.#pingInterval > 0) this.#pingTimer = this.#clock.deadline(this.#pingInterval, this.#checkPeer);
   }
 
   /** Sends a ping to a peer that sent nothing for an interval, and gives it up after another one. */

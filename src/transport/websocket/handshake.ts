@@ -1,5 +1,5 @@
 /** One handshake of a WebSocket: its time limit and its outcome. */
-import { realClock } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { handshakeTimedOut } from '../listen-errors.ts';
 import type { Connection, ListenOptions, PendingConnection } from '../transport.ts';
 
@@ -7,7 +7,8 @@ import type { Connection, ListenOptions, PendingConnection } from '../transport.
 export interface Upgrading extends Pick<ListenOptions, 'accept' | 'handshakeTimeout'> {
   /** The server's decision about the connection, if it was asked. */
   readonly client: PendingConnection | undefined;
-  /** When the first handshake began: all share one time limit. */
+  readonly clock: Clock;
+  /** When the first handshake began, in the time of {@link Clock.ran}: all share one time limit. */
   readonly began: number;
   failed(error: Error): void;
 }
@@ -22,12 +23,12 @@ export async function doHandshake(
   upgrading: Upgrading,
   upgrade: (waits: (bytes: number) => void) => Promise<Connection>,
 ): Promise<void> {
-  const { handshakeTimeout = 0, client, began } = upgrading;
+  const { handshakeTimeout = 0, client, clock, began } = upgrading;
   const waits = (bytes: number) => client?.buffers(bytes, () => connection.abort());
   const limit = Promise.withResolvers<never>();
   const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
-  const left = Math.max(1, handshakeTimeout - (realClock.ran() - began));
-  const timer = handshakeTimeout > 0 ? realClock.deadline(left, expire) : undefined;
+  const left = Math.max(1, handshakeTimeout - (clock.ran() - began));
+  const timer = handshakeTimeout > 0 ? clock.deadline(left, expire) : undefined;
   try {
     const upgraded = await Promise.race([upgrade(waits), limit.promise]);
     if (client) client.accepted(upgraded);

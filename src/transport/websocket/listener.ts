@@ -20,11 +20,12 @@ export async function listenWebSocket(
 ): Promise<Listener> {
   const { scheme, host, port } = address;
   const pending = new Set<Connection>();
+  const { clock = realClock } = options.webSocket;
   let isAbandoned = false;
   const upgradeOn = (connection: Connection, client: PendingConnection | undefined, began: number) => {
     pending.add(connection);
     const failed = (error: Error) => (client ?? options).failed(isAbandoned ? stoppedHandshake() : error);
-    void doHandshake(connection, { ...options, client, began, failed }, (waits) =>
+    void doHandshake(connection, { ...options, client, clock, began, failed }, (waits) =>
       upgrade(connection, address, options.webSocket, waits),
     ).finally(() => pending.delete(connection));
   };
@@ -35,10 +36,10 @@ export async function listenWebSocket(
     accept(connection) {
       const client = admit?.(connection.peer);
       if (admit && !client) discard(connection);
-      else upgradeOn(connection, client, realClock.ran());
+      else upgradeOn(connection, client, clock.ran());
     },
     admit(peer) {
-      const began = realClock.ran();
+      const began = clock.ran();
       const client = admit?.(peer);
       if (admit && !client) return undefined;
       return {

@@ -81,8 +81,8 @@ export function answerRequest(connection: Connection, head: HttpHead, rest: Buff
   const [, , , target = '/'] = requestLine.exec(head.firstLine) ?? [];
   const request = new ReceivedRequest(head, target, isSecure);
   const { peer, security } = connection;
-  const { pingInterval, authorize } = options;
-  const upgraded = new WebSocketConnection(connection, rest, { isClient: false, peer, pingInterval, request });
+  const { pingInterval, authorize, clock } = options;
+  const upgraded = new WebSocketConnection(connection, rest, { isClient: false, peer, pingInterval, clock, request });
   const decide = (decision: CheckedDecision): Receiver => {
     if ('refusal' in decision) {
       // It was paused for the WebSocket.
