@@ -271,13 +271,21 @@ export class ConcurrentCalls {
   #wait(call: Call, outcome: Outcome): void {
     if (!this.#calls.has(call)) this.#add(call);
     if ('thrown' in outcome) this.#hasFailed = true;
-    else if (this.#session.ended) outcome = { reply: undefined };
-    else {
-      outcome = { reply: keptReply(outcome.reply) };
-      call.replyCost = costOf(outcome.reply);
-      this.#waitingBytes += call.replyCost;
-    }
+    else outcome = this.#session.ended ? { reply: undefined } : this.#kept(call, outcome.reply);
     call.outcome = outcome;
+  }
+
+  /** Whatever a handler returned: what is no reply may throw here. */
+  #kept(call: Call, reply: Reply): Outcome {
+    try {
+      const kept = keptReply(reply);
+      call.replyCost = costOf(kept);
+      this.#waitingBytes += call.replyCost;
+      return { reply: kept };
+    } catch (thrown) {
+      this.#hasFailed = true;
+      return { thrown };
+    }
   }
 
   #answer(call: Call, outcome: Outcome): void {

@@ -403,6 +403,17 @@ describe('a call that fails', () => {
     expect(failures).toEqual([new Error('b')]);
   });
 
+  it('received: as well if it returns what cannot even be looked at', async () => {
+    const { handler, peer } = await controlled();
+    const { proxy, revoke } = Proxy.revocable([], {});
+    await peer.says('a\nb\nc\n');
+    await handler.replies('b', [proxy]);
+    revoke();
+    await handler.replies('c', [proxy]);
+    await handler.replies('a');
+    expect(peer.text).toBe('re: a\nerror: the handler failed on the server\n');
+  });
+
   it('received: as well if it throws at once', async () => {
     const slow = Promise.withResolvers<Reply>();
     const { peer } = await controlled({
