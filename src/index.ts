@@ -32,38 +32,7 @@ export type { Reply } from './codec/reply.ts';
 export type { StandardSchema } from './codec/standard-schema.ts';
 export { type ErrorCode, errorCodes, type OwnErrorCode, YodelError, type YodelErrorOptions } from './errors.ts';
 export { escapeProse, escapeText } from './format/escape.ts';
-export { type HeadersOptions, headers } from './framing/counted/headers.ts';
-export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/counted/length.ts';
-export { netstring } from './framing/counted/netstring.ts';
-export { type OctetCountedOptions, octetCounted } from './framing/counted/octet-counted.ts';
-export { type BetweenOptions, between } from './framing/delimited/between.ts';
-export { cobs } from './framing/delimited/cobs.ts';
-export { delimiter } from './framing/delimited/delimiter.ts';
-export { type LinesOptions, lines } from './framing/delimited/lines.ts';
-export { slip } from './framing/delimited/slip.ts';
-export type { FrameReader } from './framing/frames.ts';
-export {
-  type Decoder,
-  type DecoderOptions,
-  type Encoder,
-  type Encoding,
-  encode,
-  type Framing,
-  type InPlaceEncoder,
-  type TextFrames,
-} from './framing/framing.ts';
-export { type RespOptions, resp } from './framing/grouped/resp.ts';
-export { until } from './framing/grouped/until.ts';
-export { Batch, Message, type MessageParts } from './framing/message.ts';
-export type { FramingId, MessageKind } from './framing/message-parts.ts';
-export { type FramingText, parseFraming } from './framing/notation.ts';
-export { defineFraming } from './framing/own/define.ts';
-export type { FramingDefinition, FramingRule, SizeInFrame } from './framing/own/definition.ts';
-export type { Protocol } from './framing/protocol.ts';
-export { type ProtocolName, protocolNamed } from './framing/protocols/protocols.ts';
-export { raw } from './framing/raw.ts';
-export { invalidFrame } from './framing/scanning.ts';
-export type { ProtocolDefinition, WireOptions } from './framing/wire.ts';
+export * from './framing/library.ts';
 export { chargen } from './handlers/chargen.ts';
 export type { ChatOptions } from './handlers/chat/options.ts';
 export { chat } from './handlers/chat.ts';
@@ -80,17 +49,7 @@ export { parseFault } from './handlers/faults/parse.ts';
 export { faults, withFaults } from './handlers/faults.ts';
 export { type ProxyObserver, type ProxyOptions, type ProxySide, proxy } from './handlers/proxy.ts';
 export { time } from './handlers/time.ts';
-export type {
-  Direction,
-  Durability,
-  Entry,
-  Journal,
-  JournalQuery,
-  JournalReader,
-  JournalStats,
-  RecordedSession,
-} from './journal/journal.ts';
-export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
+export * from './journal/library.ts';
 export { type OpenRoomsOptions, openRooms, type SharedRoom, type SharedRooms } from './members/shared-rooms.ts';
 export type { RoomEvent, SubscribeOptions, Subscription } from './members/subscribing.ts';
 export type { ClientLimits, PoolLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
@@ -112,7 +71,6 @@ export type {
   StoredMessage,
   StoredMessages,
 } from './session/joining.ts';
-export type { Journaled, SessionJournal } from './session/journaling.ts';
 export type { Room, RoomSendOptions, Session, SessionServer } from './session/public-session.ts';
 export type {
   BusCounters,

@@ -2,7 +2,7 @@
 import type { MaybeCodec } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import { type Handler, type HandlerObject, nameHandler, nameOfHandler, resolveHandler } from '../session/handler.ts';
-import { callbackNames, checkHandlerFunction, refuseMisspelt } from '../session/handler-checks.ts';
+import { checkHandlerFunction, hasCallbacks } from '../session/handler-checks.ts';
 import { join } from './compose/chain.ts';
 import { type Middleware, type MiddlewareObject, madeFor } from './compose/middleware.ts';
 
@@ -57,12 +57,8 @@ function resolveMiddleware(given: unknown, index: number): MiddlewareObject {
   }
   if (Array.isArray(given)) throw invalid(`${where} is an array; write compose(...middlewares, handler)`);
   if (typeof given !== 'object' || given === null) throw invalid(`${where} is no middleware. ${expectedForm}`);
-  const callbacks = given as Record<string, unknown>;
-  refuseMisspelt(callbacks, where);
-  const found = callbackNames.filter((name) => callbacks[name] !== undefined);
-  const wrong = found.find((name) => typeof callbacks[name] !== 'function');
-  if (wrong !== undefined) throw invalid(`the "${wrong}" of ${where} is not a function`);
-  if (found.length === 0 && !(madeFor in given)) throw invalid(`${where} has no callback. ${expectedForm}`);
+  if (!hasCallbacks(given as Record<string, unknown>, where) && !(madeFor in given))
+    throw invalid(`${where} has no callback. ${expectedForm}`);
   return given;
 }
 

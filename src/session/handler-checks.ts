@@ -3,7 +3,7 @@ import { YodelError } from '../errors.ts';
 import { editDistance } from '../suggestion.ts';
 
 /** The callbacks of handlers, and of middleware. */
-export const callbackNames: readonly string[] = [
+const callbackNames: readonly string[] = [
   ...['start', 'stop', 'open', 'message', 'batch', 'end', 'close'],
   ...['missed', 'taken', 'stored', 'authorize'],
 ];
@@ -31,11 +31,7 @@ export function checkHandlerObject(handler: unknown): asserts handler is object 
   for (const name of ['descriptors', 'descriptorsPerCall'])
     if (callbacks[name] !== undefined && !isCount(callbacks[name]))
       throw invalid(`the handler's "${name}" is not a whole number from 0`);
-  refuseMisspelt(callbacks);
-  const given = callbackNames.filter((name) => callbacks[name] !== undefined);
-  if (given.length === 0) throw invalid('the handler has no callback');
-  const wrong = given.find((name) => typeof callbacks[name] !== 'function');
-  if (wrong !== undefined) throw invalid(`the handler's "${wrong}" is not a function, but ${kindOf(callbacks[wrong])}`);
+  if (!hasCallbacks(callbacks)) throw invalid('the handler has no callback');
   if (callbacks.message && callbacks.batch)
     throw invalid('the handler has both "message" and "batch"; leave one of them out');
 }
@@ -60,12 +56,22 @@ function objectOf(handler: unknown): Record<string, unknown> {
 }
 
 /**
- * A misspelt callback would never be called, and nothing would say so.
+ * Whether it has callbacks.
  *
  * @param what has them
- * @throws YodelError `YODEL_INVALID_HANDLER`
+ * @throws YodelError `YODEL_INVALID_HANDLER` for one that is misspelt or no function
  */
-export function refuseMisspelt(callbacks: Record<string, unknown>, what = 'the handler'): void {
+export function hasCallbacks(callbacks: Record<string, unknown>, what = 'the handler'): boolean {
+  refuseMisspelt(callbacks, what);
+  const given = callbackNames.filter((name) => callbacks[name] !== undefined);
+  const wrong = given.find((name) => typeof callbacks[name] !== 'function');
+  if (wrong !== undefined)
+    throw invalid(`the "${wrong}" of ${what} is not a function, but ${kindOf(callbacks[wrong])}`);
+  return given.length > 0;
+}
+
+/** A misspelt callback would never be called, and nothing would say so. @throws YodelError `YODEL_INVALID_HANDLER` */
+function refuseMisspelt(callbacks: Record<string, unknown>, what: string): void {
   for (const name of functionsOf(callbacks)) {
     const meant = meantCallback(name, callbacks);
     if (meant === undefined) continue;
