@@ -114,7 +114,11 @@ describe('what is no handler is refused, and the error says what to write', () =
     ['a number', 7, 'this is not a handler, but a number'],
     ['null', null, 'this is not a handler, but null'],
     ['nothing to call', { count: 1 }, 'the handler has no callback'],
-    ['a callback that is a promise', { message: Promise.resolve() }, 'the "message" of the handler is not a function, but a promise'],
+    [
+      'a callback that is a promise',
+      { message: Promise.resolve() },
+      'the "message" of the handler is not a function, but a promise',
+    ],
     ['both forms', { message: call, batch: call }, 'the handler has both "message" and "batch"; leave one of them out'],
   ])('%s', (_, handler, reason) => {
     expect(() => resolveHandler(handler)).toThrow(reason);

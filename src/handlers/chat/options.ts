@@ -18,5 +18,5 @@ export function checkChatOptions(options: ChatOptions): void {
   checkShapes(options, { authorize: 'function', room: 'text' }, 'chat()');
 }
 
-/** It takes messages, also where the server has a codec. */
+/** @internal It takes messages, also where the server has a codec. */
 export const withMessages = takesMessages('chat()');
