@@ -17,6 +17,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Address, ExecAddress } from '../address.ts';
+import { realClock, type Timer } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import { commandWords, needsShell } from '../process/command-words.ts';
 import { eachLine } from '../process/each-line.ts';
@@ -29,8 +30,11 @@ import type { Connection, DialOptions, Handshake, Receiver } from './transport.t
 
 /** How long a child may take to exit by itself after its input and output have ended. */
 const exitMs = 500;
-/** How long its end waits for its exit, so that a program that failed is not taken for one that ended in order. */
-const endMs = 200;
+/**
+ * How long its end waits for its exit, so that a program that failed is not taken for one that ended in order. A busy machine may let
+ * other programs run between the two.
+ */
+const endMs = 1000;
 /** Progress is known when a whole write has completed, so this is its resolution. */
 const largestWrite = 65_536;
 /** The end of the child's stderr, for the error of a child that failed. */
@@ -141,7 +145,8 @@ class ExecConnection implements Connection {
   readonly #hasExited = Promise.withResolvers<void>();
   /** It has exited, and all its output was read. */
   #allClosed = false;
-  #exitTimer: NodeJS.Timeout | undefined;
+  #endTimer: Timer | undefined;
+  #exitTimer: Timer | undefined;
 
   constructor(child: ChildProcess, { address, stderr, takesTurns }: ExecConnectionOptions) {
     this.#child = child;
@@ -257,12 +262,13 @@ class ExecConnection implements Connection {
     if (this.#outputEnded) return;
     this.#outputEnded = true;
     if (this.#allClosed) this.#reportEnd();
-    else setTimeout(() => this.#reportEnd(), endMs);
+    else if (!this.#isReleased) this.#endTimer = realClock.deadline(endMs, () => this.#reportEnd());
   }
 
   #reportEnd(): void {
     if (this.#endReported || !this.#outputEnded || this.#awaitsReason) return;
     this.#endReported = true;
+    this.#endTimer?.cancel();
     if (!this.#isReleased && !this.#error()) this.#receiver?.onEnd();
     this.#closeWhenDone();
   }
@@ -275,7 +281,7 @@ class ExecConnection implements Connection {
   #exited(exit: Exit): void {
     this.#exit = exit;
     this.#hasExited.resolve();
-    clearTimeout(this.#exitTimer);
+    this.#exitTimer?.cancel();
     // What it left in its group ends with it, and closes the pipes.
     void this.#group?.end(defaultGraceMs).then(() => this.#closePipes());
     this.#closeWhenDone();
@@ -322,7 +328,8 @@ class ExecConnection implements Connection {
 
   #close(error?: Error): void {
     this.#isClosed = true;
-    clearTimeout(this.#exitTimer);
+    this.#endTimer?.cancel();
+    this.#exitTimer?.cancel();
     queueMicrotask(() => this.#receiver?.onClose(error));
   }
 
@@ -342,7 +349,7 @@ class ExecConnection implements Connection {
 
   #endIfItStays(): void {
     if (this.#exit) return;
-    this.#exitTimer ??= setTimeout(() => this.#endChild(), exitMs);
+    this.#exitTimer ??= realClock.deadline(exitMs, () => this.#endChild());
   }
 
   #endChild(): void {

@@ -195,6 +195,14 @@ test('a program that failed has not ended in order', async () => {
   expect([talk.text, talk.events]).toEqual(['out\n', ['close']]);
 });
 
+test('a program that failed has not ended in order, even if this process is too busy to notice it in time', async () => {
+  const stderr = () => setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500));
+  const talk = await start('exec >&-; echo closed >&2; sleep 0.1; exit 1', { stderr });
+  await talk.closed.promise;
+  expect(talk.events).toEqual(['close']);
+  expect(talk.error?.message).toContain('ended with status 1');
+});
+
 test('a program may close its output and go on', async () => {
   const talk = await start('exec >&-; read line; echo "$line" >&2', { stderr: (line) => lines.push(line) });
   const lines: string[] = [];
