@@ -14,7 +14,8 @@ const expectedForm =
 export function checkHandlerFunction(handler: { readonly name: string }, what = 'the handler'): void {
   // A class is a function too, which throws when it is called.
   if (!/^class\b/.test(Function.prototype.toString.call(handler))) return;
-  const name = handler.name || 'Handler';
+  // A default export without a name has this one.
+  const name = handler.name === '' || handler.name === 'default' ? 'Handler' : handler.name;
   throw invalid(`${what} is the class ${name}, not an object of it: write new ${name}()`);
 }
 

@@ -12,7 +12,8 @@ export function syntaxProblem(text: string): string | undefined {
   return `unexpected ${JSON.stringify(String.fromCodePoint(point))} at character ${at + 1}`;
 }
 
-const literals = ['true', 'false', 'null'];
+/** By their first letter. */
+const literals: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 /** How far a number that is not complete goes: `-`, `1.`, `2e+`. */
 const numberStart = /-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?)?/y;
@@ -33,12 +34,12 @@ class SyntaxScan {
     while (true) {
       if (!this.#value()) return this.#at;
       // After a value: all that ends with it, then a comma and the next one, or the end of the text.
-      while (this.#open.length > 0 && this.#take(this.#open.at(-1) as string)) this.#open.pop();
+      while (this.#open.length > 0 && this.#take(this.#open[this.#open.length - 1] as string)) this.#open.pop();
       if (this.#open.length === 0) {
         this.#space();
         return this.#at === this.#text.length ? undefined : this.#at;
       }
-      if (!this.#take(',') || (this.#open.at(-1) === '}' && !this.#name())) return this.#at;
+      if (!this.#take(',') || (this.#open[this.#open.length - 1] === '}' && !this.#name())) return this.#at;
     }
   }
 
@@ -63,9 +64,10 @@ class SyntaxScan {
 
   #scalar(): boolean {
     const text = this.#text;
-    if (text[this.#at] === '"') return this.#string();
-    const literal = literals.find((word) => word[0] === text[this.#at]);
-    if (literal) {
+    const first = text[this.#at];
+    if (first === '"') return this.#string();
+    const literal = literals[first ?? ''];
+    if (literal !== undefined) {
       let same = 0;
       while (same < literal.length && text[this.#at + same] === literal[same]) same++;
       this.#at += same;
@@ -75,7 +77,8 @@ class SyntaxScan {
     if (number.test(text)) {
       this.#at = number.lastIndex;
       // What continues a number that is complete already, but not well: `1.`, `2e`.
-      return !/[.eE]/.test(text[this.#at] ?? '') || this.#incompleteNumber(this.#at);
+      const next = text[this.#at];
+      return !(next === '.' || next === 'e' || next === 'E') || this.#incompleteNumber(this.#at);
     }
     return this.#incompleteNumber(this.#at);
   }
@@ -118,6 +121,8 @@ class SyntaxScan {
   }
 
   #space(): void {
-    while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    const text = this.#text;
+    let code = text.charCodeAt(this.#at);
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = text.charCodeAt(++this.#at);
   }
 }
