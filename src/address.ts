@@ -263,6 +263,7 @@ function parseWebSocket(whole: string, scheme: 'ws' | 'wss', rest: string): WebS
 }
 
 function parseHostAndPort(whole: string, rest: string, schemePort: number): { host: string; port: number } {
+  if (rest === '') throw invalid(whole, 'the host and the port are missing', '127.0.0.1:7878');
   if (/^\d+$/.test(rest)) return { host: defaultHost, port: parsePort(whole, rest) };
   // [HOST]:PORT, HOST:PORT, HOST, or :PORT. An IPv6 address contains colons, so it needs brackets.
   const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest) ?? /^([^:]*)(?::([^:]*))?$/s.exec(rest);

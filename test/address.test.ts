@@ -142,6 +142,15 @@ describe('a text that is not an address is refused', () => {
     );
   });
 
+  test.each(['', 'tcp://', 'tls://', 'tcp:///', 'ws://', 'wss://', 'ws:///chat', 'ws://?room=1'])(
+    '"%s": the host and the port are missing, as with a setting that is empty',
+    (text) => {
+      expect(refusal(text)).toBe(
+        `invalid address "${text}": the host and the port are missing. Example: 127.0.0.1:7878`,
+      );
+    },
+  );
+
   test.each(['unix:', 'unix://'])('"%s": the path is missing', (text) => {
     expect(refusal(text)).toBe(`invalid address "${text}": the path is missing. Example: unix:///run/app.sock`);
   });
