@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
-import { serve, yodel } from '../support/process/command.ts';
+import { run, serve, start, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');
@@ -64,5 +64,24 @@ testWith('openssl', 'apt-get install openssl')(
     const print = await yodel(['config', 'print', 'yodel.toml', '--rate', '5/s'], { cwd });
     expect(print.stdout.toString()).toMatch(/^idleTimeout = "1m" +# yodel\.toml$/m);
     expect(print.stdout.toString()).toMatch(/^rate = "5\/s" +# --rate$/m);
+  },
+);
+
+testWith('openssl', 'apt-get install openssl')(
+  'the certificates that the page makes are those of the program, and the client gets the answers that the page shows',
+  async () => {
+    const [, script = ''] = /```sh\n(certify\(\).*?)```/s.exec(page) ?? [];
+    const [, flags = '', dialogue = ''] =
+      /^\$ yodel connect tls:\/\/127\.0\.0\.1:PORT ([^\n]*)\n(.*?)```/ms.exec(page) ?? [];
+    const cwd = temporaryFolder();
+    expect((await run(['sh', '-e', '-c', script], { cwd })).status).toBe(0);
+    const program = start([process.execPath, new URL('../../examples/mtls.ts', import.meta.url).pathname], { cwd });
+    const [, address = ''] = await program.saw(/listening on (\S+)/);
+    const lines = dialogue.trimEnd().split('\n');
+    const asked = lines.filter((_, index) => index % 2 === 0);
+    expect(asked).toHaveLength(2);
+    const { stdout } = await yodel(['connect', address, ...flags.split(' ')], { cwd, input: `${asked.join('\n')}\n` });
+    expect(stdout.toString().trimEnd().split('\n')).toEqual(lines.filter((_, index) => index % 2 === 1));
+    await program.stop();
   },
 );
