@@ -126,11 +126,11 @@ export async function connectTo(address: Address, methods: Methods): Promise<Pee
 
 if (process.argv[1] === import.meta.filename) {
   const server = await startServer(Number(process.env.PORT ?? 7878), {
-    add: (numbers) =>
-      z
-        .array(z.number())
-        .parse(numbers)
-        .reduce((sum, number) => sum + number, 0),
+    add(numbers) {
+      const { success, data } = z.array(z.number()).safeParse(numbers);
+      if (!success) throw new RpcError(-32602, 'add takes numbers');
+      return data.reduce((sum, number) => sum + number, 0);
+    },
     greet: async (_, peer) => `hello ${await peer.call('name')}`,
   });
   console.log(`listening on ${server.addresses[0]}`);

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import * as yodel from '../../examples/applications/json-rpc.ts';
 import { eventually } from '../support/eventually.ts';
 import { dial } from '../support/peer.ts';
+import { startApplication } from './application.ts';
 import * as plain from './plain/json-rpc.ts';
 
 interface Peer {
@@ -223,3 +224,14 @@ test.each(Object.entries(versions))(
     await expect(client.call('greet')).rejects.toThrow();
   },
 );
+
+test('the example is a program, which stops at SIGTERM', async () => {
+  const server = await startApplication('examples/applications/json-rpc.ts');
+  const peer = await dial(server.port);
+  const ask = async (method: string, params: unknown[]) =>
+    JSON.parse(await peer.ask(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
+  expect(await ask('add', [1, 2])).toEqual({ jsonrpc: '2.0', id: 1, result: 3 });
+  expect(await ask('add', ['one'])).toMatchObject({ error: { code: -32602 } });
+  peer.end();
+  expect((await server.stop()).status).toBe(0);
+});
