@@ -5,7 +5,7 @@ import { decodeMessage, encodeValue } from '../codec/values.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { ServeOptions, WithData } from '../server/options.ts';
-import { type Server, serve } from '../server/server.ts';
+import type { Server } from '../server/server.ts';
 import type { Handler } from '../session/handler.ts';
 import type { Session } from '../session/public-session.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
@@ -182,8 +182,8 @@ export async function testServer<Data = Record<string, unknown>, C extends Maybe
   const { network, ...serveOptions } = options;
   const clock = options.clock ?? new FakeClock();
   const transport = options.transport ?? memoryTransport({ clock, ...network });
-  // What a server loads when it needs it.
-  await loaded(loadWebSocketFor(options.listen));
+  // The server is loaded here, because tests of framings need none, and what it would load when it needs it.
+  const [{ serve }] = await loaded(Promise.all([import('../server/server.ts'), loadWebSocketFor(options.listen)]));
   const own = options.codec as Codec | undefined;
   const codec = own?.peer ?? own;
   const convert: Conversion = {
