@@ -319,8 +319,8 @@ export async function startTelemetry(settings: Settings) {
   async function close(): Promise<void> {
     const closed = once(server, 'close');
     server.close();
-    // What has arrived at the operating system is read in the next turn of the event loop.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // What has arrived at the operating system is read in the next turns of the event loop. A busy process has none in the 20 ms.
+    await new Promise<void>((resolve) => setTimeout(() => setImmediate(() => setImmediate(resolve)), 20));
     for (const connection of connections.keys()) connection.end();
     const limit = setTimeout(() => {
       for (const socket of connections.values()) socket.destroy();
