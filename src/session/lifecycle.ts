@@ -229,7 +229,8 @@ export class Lifecycle {
    * because what the peer sent is invalid.
    */
   handlerFailed(thrown: unknown): void {
-    if (this.#error !== undefined && thrown === this.#error) return;
+    const reason = this.#error ?? this.#closeReason;
+    if (reason !== undefined && thrown === reason) return;
     if (!this.isOver && this.#runner.postpone(thrown)) return;
     if (isInputFault(this.#session, thrown)) return this.fail(thrown);
     if (isRequestEnd(this.#session, thrown)) return this.close(undefined);

@@ -262,6 +262,21 @@ describe('with several calls in flight', () => {
     },
   );
 
+  it('session.close(error) is no failure of a call that waits for its peer, and others are answered', async () => {
+    const slow = Promise.withResolvers<Reply>();
+    const { peer, session } = await controlled({
+      correlate: { requestId: () => 1, replyId: () => undefined },
+      handler: async ({ text }, asking) =>
+        text === 'ask' ? (await asking.request('who are you?')).text : slow.promise,
+    });
+    await peer.says('ask\nslow\n');
+    session.close(new YodelError('APP_DENIED', 'for the log', { reply: 'denied' }));
+    await settled();
+    slow.resolve('slow');
+    await settled();
+    expect(peer.text).toBe('who are you?\nslow\nerror: denied\n');
+  });
+
   it('session.close(error) is the reason also if the peer vanishes, or a call fails, before they are answered', async () => {
     for (const way of ['vanishes', 'fails']) {
       const closed: unknown[] = [];
