@@ -21,7 +21,7 @@ import { writesShapes } from './faults/shape.ts';
 
 /**
  * Middleware that applies faults to what the rest of the chain receives and sends. With a codec, it must be the first of its chain:
- * faults apply to messages.
+ * faults apply to messages. What rooms send to members, and `session.request` with its reply, have no faults, and are not counted.
  *
  * ```ts
  * compose(faults(['request /QUIT/ reset', '10% latency 50ms±20ms'], { seed: 7 }), proxy(6379));

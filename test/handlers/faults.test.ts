@@ -31,6 +31,20 @@ describe('faults', () => {
     expect(upperCase).toBe('A\nB\r\n\nC\n');
   });
 
+  it('do not apply to what the handler asks its client, nor to the answer, and count neither', async () => {
+    const handler: HandlerObject = {
+      message: async ({ text }, session) => `${text} ${(await session.request('who?')).text}`,
+    };
+    const { peer, harness } = await serveOneClient({
+      handler: withFaults(handler, ['reply #1 latency 10ms', 'reply from 2 drop', 'request from 2 drop'], { seed: 1 }),
+    });
+    expect(await peer.says('hello\n')).toBe('who?\n');
+    await peer.says('ada\n');
+    await harness.passes(20);
+    await peer.until(() => peer.lines.length === 2);
+    expect(peer.lines).toEqual(['who?', 'hello ada']);
+  });
+
   it('drop: some replies are missing, and the others are in order', async () => {
     const { lines } = await echoed(['20% drop']);
     expect(lines.length).toBeGreaterThan(120);
