@@ -82,6 +82,8 @@ const parts: readonly Part[] = [
       'e2e/connect/contexts.test.ts',
       // The sections of docs/real-servers.md. The same servers and clients talk through yodel in interop/protocols/recording.test.ts.
       'interop/workbench/**/*.test.ts',
+      // Transcripts are rewritten. The conversations with the servers are those of the same test.
+      'interop/check-updates.test.ts',
       // Without yodel.
       'interop/protocols/servers.test.ts',
     ],
@@ -157,7 +159,7 @@ export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: isBun ? 'threads' : 'forks',
-    globalSetup: ['test/support/process/leftovers.ts'],
+    globalSetup: ['test/support/process/leftovers.ts', 'test/support/process/compile-cache.ts'],
     setupFiles: ['test/support/process/name-processes.ts'],
     // On a busy machine a test of ten seconds takes four times as long.
     testTimeout: 60_000,
