@@ -49,7 +49,7 @@ class Call extends LinkedMember<Call> {
   readonly used: UsedBatch;
   /** When it began, in the time of {@link Clock.ran}; later by the time in which requests to the peer were pending. */
   calledAt: number;
-  /** The same in the time of {@link Clock.now}, if a subscriber measures its duration. */
+  /** The same in the time of {@link Clock.now}, if a subscriber measures its duration; -1 if none did then. */
   readonly startedAt: number;
   /** What it costs until it is answered, and its reply while that waits. */
   cost = 0;
@@ -221,7 +221,7 @@ export class ConcurrentCalls {
 
   #call(message: Message, used: UsedBatch, calledAt: number): void {
     const { handler, telemetry, clock } = this.#settings;
-    const call = new Call(message, used, calledAt, telemetry.timed ? clock.now() : 0);
+    const call = new Call(message, used, calledAt, telemetry.timed ? clock.now() : -1);
     try {
       const reply = handler.message?.(message, this.#session);
       if (isPromise(reply)) this.#await(call, reply);
@@ -332,7 +332,7 @@ export class ConcurrentCalls {
 
   #emitHandled({ startedAt }: Call): void {
     const { telemetry, clock } = this.#settings;
-    if (telemetry.timed) telemetry.emit('handled', this.#session, 1, clock.now() - startedAt);
+    if (telemetry.timed && startedAt !== -1) telemetry.emit('handled', this.#session, 1, clock.now() - startedAt);
   }
 
   /** Lets other sessions have their turn. */

@@ -386,6 +386,17 @@ describe('with several calls in flight', () => {
     ]);
   });
 
+  it('a subscriber that comes while a call is pending is told nothing of it: its duration is not known', async () => {
+    const handled: number[] = [];
+    const { handler, peer, harness } = await controlled();
+    await peer.says('a\n');
+    harness.server.subscribe({ handled: (_, _messages, durationMs) => handled.push(durationMs) });
+    await peer.says('b\n');
+    await harness.passes(10);
+    for (const text of ['a', 'b']) await handler.replies(text);
+    expect(handled).toEqual([10]);
+  });
+
   it('messages wait while handlers of all sessions work on too much', async () => {
     const handler = new Controlled();
     const harness = await Harness.open({
