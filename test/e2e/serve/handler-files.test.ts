@@ -179,6 +179,15 @@ test.each([
   expect(status).toBe(2);
 });
 
+test('a handler file whose start takes too long ends the command', async () => {
+  const file = handlerFile(
+    'export default { start: () => new Promise(() => undefined), message: ({ text }) => text };',
+  );
+  const { stderr, status } = await yodel(['serve', file, '--listen', '127.0.0.1:0', '--start-timeout', '100ms']);
+  expect(stderr).toContain('the start() of the handler has not finished within startTimeout (100 ms)');
+  expect(status).toBe(1);
+});
+
 test('a handler file may export the form of its error replies', async () => {
   const file = handlerFile('export const errorReply = (text) => `-ERR ${text}`; export default ({ text }) => text;');
   const server = await serve([file, '--max-message', '3']);
