@@ -33,6 +33,7 @@ export class Attached {
   /** Returns whether the request is for this server. @throws YodelError `YODEL_INVALID_OPTION` */
   handle(request: IncomingMessage, socket: Duplex, head: Uint8Array, options: HandleUpgradeOptions): boolean {
     refuseUnknown(options, ['client'], 'handleUpgrade()');
+    if (!areOfUpgrade(request, socket, head)) throw invalid(`handleUpgrade() takes ${ofUpgrade}`);
     if (!isRequestTo(this.#path, request)) return false;
     if (sockets.has(socket)) {
       this.#options.failed(takenTwice());
@@ -61,9 +62,23 @@ export class Attached {
   }
 }
 
+const ofUpgrade = 'the request, the socket and the head, as the event "upgrade" of an HTTP server of Node.js has them';
+
+/** Requests of the Fetch API, for example, have no `rawHeaders`. */
+function areOfUpgrade(request: unknown, socket: unknown, head: unknown): boolean {
+  const { rawHeaders } = (request ?? {}) as Partial<IncomingMessage>;
+  const { write, destroy } = (socket ?? {}) as Partial<Duplex>;
+  const isStream = typeof write === 'function' && typeof destroy === 'function';
+  return Array.isArray(rawHeaders) && isStream && head instanceof Uint8Array;
+}
+
 function takenTwice(): YodelError {
-  const text =
-    'handleUpgrade() was given a socket that a server has taken: of several servers, give each its own "upgradePath"';
+  return invalid(
+    'handleUpgrade() was given a socket that a server has taken: of several servers, give each its own "upgradePath"',
+  );
+}
+
+function invalid(text: string): YodelError {
   return new YodelError('YODEL_INVALID_OPTION', text);
 }
 

@@ -69,7 +69,7 @@ export interface Server<Data = unknown, C extends MaybeCodec = undefined>
    *
    * @returns false if the request is not for this server, because it has another path than the option `upgradePath`, or does not ask
    *   for a WebSocket: nothing was done with it then. True: the socket is the server's; if it refuses the request, it has answered it
-   * @throws YodelError `YODEL_INVALID_OPTION` for an unknown option
+   * @throws YodelError `YODEL_INVALID_OPTION` for other arguments than those of that event, and an unknown option
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, options?: HandleUpgradeOptions): boolean;
   /**

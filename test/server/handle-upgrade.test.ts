@@ -166,12 +166,19 @@ test('a client that leaves before its request is passed on has no session', asyn
   expect(opened).toEqual(['/came']);
 });
 
-test('a misspelt option of handleUpgrade is an error', async () => {
+test.each<[what: string, given: unknown[], message: string]>([
+  ['a misspelt option', [{}, {}, {}, { cleint: '192.0.2.7' }], 'has no option "cleint". Did you mean "client"?'],
+  ['nothing', [], 'takes the request, the socket and the head'],
+  [
+    'a request of the Fetch API',
+    [new Request('http://localhost/'), new PassThrough(), Buffer.alloc(0)],
+    'takes the request',
+  ],
+  ['no head', [{ headers: {}, rawHeaders: [], url: '/' }, new PassThrough()], 'takes the request'],
+])('%s is an error', async (_, given, message) => {
   const { server } = await beside();
-  const request = { headers: {}, url: '/' } as never;
-  expect(() =>
-    server.handleUpgrade(request, new PassThrough(), Buffer.alloc(0), { cleint: '192.0.2.7' } as never),
-  ).toThrow('handleUpgrade() has no option "cleint". Did you mean "client"?');
+  const call = server.handleUpgrade.bind(server) as (...all: unknown[]) => boolean;
+  expect(() => call(...given)).toThrow(`handleUpgrade() ${message}`);
 });
 
 test('a request for another protocol is not for the server, nor answered', async () => {
