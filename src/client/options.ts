@@ -54,6 +54,7 @@ export interface ClientSettings extends MessageClientSettings {
  */
 export function resolveClientOptions(options: AnyConnectOptions): ClientSettings {
   checkShapes(options, knownOptions, 'connect()');
+  const warnings = new Warnings();
   return {
     ...resolveClientSettings(options, options.clock ?? realClock, (thrown) => warnings.emit(thrown)),
     protocol: resolveWire(options),
@@ -72,9 +73,6 @@ export function dialSettings(
   const { connectTimeout: timeoutMs, keepAlive, pingInterval } = limits;
   return { timeoutMs, tls, keepAlive, pingInterval, stderr, transport, clock, signal };
 }
-
-/** Of all clients of the process. */
-const warnings = new Warnings();
 
 /** @internal The options of `connect()`. */
 export const knownOptions: OptionShapes = {

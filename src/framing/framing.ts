@@ -214,8 +214,9 @@ export function shapeFor(encoder: Encoder, message: Message, shape: Uint8Array |
 /** @internal Throws a TypeError unless `message` is text or bytes: a program without types may pass anything. */
 export function checkMessage(message: unknown): void {
   if (typeof message === 'string' || message instanceof Uint8Array) return;
+  const kind = Object.prototype.toString.call(message);
   throw new TypeError(
-    `a message is a string, a Uint8Array or a Message, not ${Object.prototype.toString.call(message)}`,
+    `a message is a string, a Uint8Array or a Message, not ${kind}; other values need a codec, such as json()`,
   );
 }
 
