@@ -149,7 +149,7 @@ test('if no replies are expected, the run ends when the server has read everythi
 
 test('every message without a reply in time counts as an error', async () => {
   const { address } = await listen(silence);
-  const { total } = await run({ address, connections: 2, pipeline: 3, timeoutMs: 100, durationMs: 50 });
+  const { total } = await run({ address, connections: 2, pipeline: 3, timeoutMs: 600, durationMs: 300 });
   expect([...total.errors].map(([code, { count }]) => [code, count])).toEqual([['YODEL_REPLY_TIMEOUT', 6]]);
   expect(total.lost).toBe(2);
 });
@@ -216,8 +216,8 @@ test('a server that does not come back fails the run', async () => {
 test('outages shorter than the reply time-out do not add up', async () => {
   const server = await restartable();
   const port = await server.up(await freePort());
-  const timeoutMs = 600;
-  const { end } = await run({ address: `127.0.0.1:${port}`, durationMs: 1600, timeoutMs }, (generator) => {
+  const timeoutMs = 1500;
+  const { end } = await run({ address: `127.0.0.1:${port}`, durationMs: 4000, timeoutMs }, (generator) => {
     const outage = async () => {
       await server.down();
       while (!generator.tally.errors.has('YODEL_CONNECTION_REFUSED')) await pause(5);
