@@ -202,6 +202,11 @@ export class MessageClient implements Client<AnyCodec>, ConnectingClient, Exchan
     return this.#exchange.requestsInFlight;
   }
 
+  /** @internal Whether requests wait for their replies. */
+  get isReplyAwaited(): boolean {
+    return this.#exchange.isReplyAwaited;
+  }
+
   /** @internal While it connects: tries again at once. */
   retryNow(): void {
     if (this.#state === 'reconnecting') this.#connector.retryNow();

@@ -112,6 +112,9 @@ export class MessagePool implements Pool<AnyCodec> {
       // A connection may be lost before its turn comes.
       while (member?.client.state !== 'open') member = await this.#wait(left(), signal);
       return await member.client.request(message, { timeoutMs: left(), signal });
+    } catch (error) {
+      if (isYodelError(error) && error.code === 'YODEL_REQUEST_TIMEOUT') this.#replaceStuck();
+      throw error;
     } finally {
       this.#unanswered--;
       this.#serve();
@@ -157,10 +160,27 @@ export class MessagePool implements Pool<AnyCodec> {
 
   /** The connection for the next request; undefined: it has to wait. Opens another one where all are busy. */
   #free(): Member | undefined {
-    const { maxRequestsInFlight } = this.#settings.client.limits;
     const [member] = this.#open().sort((a, b) => load(a) - load(b));
     if (!member || load(member) > 0) this.#grow();
-    return member && (maxRequestsInFlight === 0 || load(member) < maxRequestsInFlight) ? member : undefined;
+    return member && !this.#isFull(member) ? member : undefined;
+  }
+
+  #isFull(member: Member): boolean {
+    const { maxRequestsInFlight } = this.#settings.client.limits;
+    return maxRequestsInFlight > 0 && load(member) >= maxRequestsInFlight;
+  }
+
+  /**
+   * A request has timed out. By order, it keeps its place until its reply arrives, which may be never. Where only such requests, and
+   * cancelled ones, have all places of a connection, nothing can be sent on it.
+   */
+  #replaceStuck(): void {
+    for (const member of this.#open()) {
+      if (!this.#isFull(member) || member.reserved > 0 || member.client.isReplyAwaited) continue;
+      this.#remove(member);
+      member.client.abort();
+    }
+    if (this.#waiting.size > 0) this.#grow();
   }
 
   async #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Member> {
@@ -225,14 +245,19 @@ export class MessagePool implements Pool<AnyCodec> {
 
   /** A connection is gone for good. */
   #lost(member: Member, error: YodelError | undefined): void {
-    if (!this.#members.delete(member)) return;
-    this.#past.push(member.client.counters);
-    const [first, second] = this.#past;
-    if (first && second) this.#past.splice(0, 2, add(first, second));
-    if (this.#members.size > 0) return;
+    if (!this.#remove(member) || this.#members.size > 0) return;
     const why = error ?? this.#closedError();
     this.#waiting.fail(why);
     this.#readiness.closed(why);
+  }
+
+  /** Returns whether it was one of the pool's. */
+  #remove(member: Member): boolean {
+    if (!this.#members.delete(member)) return false;
+    this.#past.push(member.client.counters);
+    const [first, second] = this.#past;
+    if (first && second) this.#past.splice(0, 2, add(first, second));
+    return true;
   }
 
   async #receive(client: MessageClient): Promise<void> {

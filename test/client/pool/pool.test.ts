@@ -90,6 +90,37 @@ describe('a pool', () => {
     expect(host.peer.lines, 'one that has timed out is not sent').toEqual(['a', 'b']);
   });
 
+  it('replaces a connection on which nothing can be sent, because no reply comes to requests that were given up', async () => {
+    const { host, pool } = await pooled({ size: 1, maxRequestsInFlight: 2, requestTimeout: 1000 });
+    const aborter = new AbortController();
+    const cancelled = fateOf(pool.request('a', { signal: aborter.signal }));
+    const late = fateOf(pool.request('b'));
+    const waiting = fateOf(pool.request('c', { timeoutMs: 5000 }));
+    await settled();
+    aborter.abort();
+    await settled();
+    expect(cancelled.error).toBe(aborter.signal.reason);
+    expect(host.peers).toHaveLength(1);
+    await host.passes(1000);
+    expect(late.error).toMatchObject({ code: 'YODEL_REQUEST_TIMEOUT' });
+    expect(host.peers.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(host.peer.lines).toEqual(['c']);
+    await host.peer.says('C\n');
+    expect(waiting.value?.text).toBe('C');
+    expect(pool.counters).toMatchObject({ requests: 3, replies: 1, requestTimeouts: 1, cancelledRequests: 1 });
+  });
+
+  it('keeps a connection that still has room, or a request that waits', async () => {
+    const { host, pool } = await pooled({ size: 1, maxRequestsInFlight: 2 });
+    const late = fateOf(pool.request('a', { timeoutMs: 1000 }));
+    const next = fateOf(pool.request('b', { timeoutMs: 5000 }));
+    await host.passes(1000);
+    expect(late.error).toMatchObject({ code: 'YODEL_REQUEST_TIMEOUT' });
+    await host.peer.says('A\nB\n');
+    expect(next.value?.text).toBe('B');
+    expect(host.peers).toHaveLength(1);
+  });
+
   it('replaces a connection that is lost; its requests are rejected, those that wait are not', async () => {
     const { host, pool } = await pooled({ size: 1 });
     const lost = fateOf(pool.request('a'));
