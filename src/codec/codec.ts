@@ -52,18 +52,34 @@ export type AnyCodec = Codec<any, any>;
 /** A codec, or none: then messages are what handlers and clients get, and text, bytes and messages what they give. */
 export type MaybeCodec = AnyCodec | undefined;
 
+/** Whether there is no codec: also without `strictNullChecks`, where undefined extends every type. `any` and `never` are codecs. */
+export type IsNone<C> = [C] extends [undefined]
+  ? [undefined] extends [C]
+    ? 0 extends 1 & C
+      ? false
+      : true
+    : false
+  : false;
+
 /** What this end receives: values of the codec, or messages. */
-export type Received<C extends MaybeCodec> = [C] extends [Codec<infer In, infer _Out>] ? In : Message;
+export type Received<C extends MaybeCodec> =
+  IsNone<C> extends true ? Message : [C] extends [Codec<infer In, infer _Out>] ? In : Message;
 
 /** What this end can send: values of the codec, or text and bytes; in any case messages, which are sent as they are. */
-export type Sendable<C extends MaybeCodec> = [C] extends [Codec<infer _In, infer Out>]
-  ? Out | Message
-  : string | Uint8Array | Message;
+export type Sendable<C extends MaybeCodec> =
+  IsNone<C> extends true
+    ? string | Uint8Array | Message
+    : [C] extends [Codec<infer _In, infer Out>]
+      ? Out | Message
+      : string | Uint8Array | Message;
 
 /**
  * What a handler may return: with a codec one value, a message or batch, which are sent as they are, or undefined for no reply.
  * Without a codec a {@link Reply}.
  */
-export type ReplyOf<C extends MaybeCodec> = [C] extends [Codec<infer _In, infer Out>]
-  ? Out | Message | Batch | undefined | void
-  : Reply;
+export type ReplyOf<C extends MaybeCodec> =
+  IsNone<C> extends true
+    ? Reply
+    : [C] extends [Codec<infer _In, infer Out>]
+      ? Out | Message | Batch | undefined | void
+      : Reply;

@@ -1,5 +1,5 @@
 /** A client in the hands of a test, and the session that it has with a handler. */
-import type { Codec, MaybeCodec, Received } from '../codec/codec.ts';
+import type { Codec, IsNone, MaybeCodec, Received } from '../codec/codec.ts';
 import { YodelError } from '../errors.ts';
 import { decodeChunk, encodeLike } from '../framing/framing.ts';
 import { Message } from '../framing/message.ts';
@@ -17,7 +17,8 @@ export type Said<C extends MaybeCodec> = [C] extends [undefined]
   : Received<C> | Message;
 
 /** What a test receives: with a codec the values that the handler sends, else text. */
-export type Heard<C extends MaybeCodec> = [C] extends [Codec<infer _In, infer Out>] ? Out : string;
+export type Heard<C extends MaybeCodec> =
+  IsNone<C> extends true ? string : [C] extends [Codec<infer _In, infer Out>] ? Out : string;
 
 /** @internal The server's session, which has more than handlers see. */
 export interface ServedSession {

@@ -253,6 +253,27 @@ export { bytes, decoded, decoder, definition, encoder, openJournal, protocol, se
   );
 
   test.each(['TypeScript 5.6', 'TypeScript'] as const)(
+    'of programs that are not strict compile with %s: handlers without a codec get messages',
+    async (compiler) => {
+      write(
+        'lax.mts',
+        `import { connect, json, serve } from 'yodel';
+         import { testSession } from 'yodel/testing';
+         const server = await serve({ listen: 0, handler: (message, session) => message.text + session.id });
+         const client = await connect(server.addresses[0]);
+         const text: string = (await client.request('hello')).text;
+         const said: string = await (await testSession((message) => message.text)).say(text);
+         const codec = json<{ amount: number }, { price: number }>();
+         await serve({ codec, handler: ({ amount }) => ({ price: amount * 2 }) });
+         export { said };`,
+      );
+      const options = { lib: ['es2022', 'esnext.disposable'], module: 'nodenext', types: ['node'] };
+      const lax = { strict: false, exactOptionalPropertyTypes: false };
+      expect(await compile('lax.mts', compilers[compiler](), { ...options, ...lax })).toBe('');
+    },
+  );
+
+  test.each(['TypeScript 5.6', 'TypeScript'] as const)(
     'of yodel/browser compile with %s for a page, without the types of Node',
     async (compiler) => {
       write(
