@@ -1,7 +1,7 @@
 /** Receives what a function of the program has thrown. */
 export type Report = (thrown: unknown) => void;
 
-/** Calls a function of the program. What it throws, or rejects with, is reported, and is nothing to whom it was called by. */
+/** Calls a function of the program. What it throws, or rejects with, is reported, and the caller goes on. */
 export function callBack<Given extends unknown[]>(
   report: Report,
   callback: ((...given: Given) => unknown) | undefined,

@@ -20,9 +20,9 @@ export class Reader<Value> implements AsyncIterableIterator<Value, undefined> {
   readonly #take: (reader: Reader<Value>) => Promise<IteratorResult<Value, undefined>>;
   /** It takes no more: what it waits for is for others, and that promise is never settled. */
   isGone = false;
-  /** It has waited for a message before the last one. */
+  /** It asked for a message before the end. */
   hasBegun = false;
-  /** It got the error at the end. */
+  /** It has got the error at the end. */
   isTold = false;
 
   constructor(take: (reader: Reader<Value>) => Promise<IteratorResult<Value, undefined>>) {
@@ -54,7 +54,7 @@ export class Inbox<Value> {
   #bytes = 0;
   #isOver = false;
   #error: unknown;
-  /** Somebody got the error. */
+  /** Somebody has got the error. */
   #isTold = false;
 
   /** @param onTaken called when a message was taken, or is waited for, so that there is space for more */
