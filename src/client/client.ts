@@ -63,7 +63,10 @@ export interface Client<C extends MaybeCodec = undefined> extends AsyncDisposabl
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, and as {@link ready}; what the iteration throws. Nothing more is sent then, and the
    *   iteration is ended. It rejects at once when the client is closed, also while it waits for the iteration
    */
-  sendAll(messages: Iterable<Sendable<C>> | AsyncIterable<Sendable<C>>, options?: SendAllOptions): Promise<number>;
+  sendAll(
+    messages: object & (Iterable<Sendable<C>> | AsyncIterable<Sendable<C>>),
+    options?: SendAllOptions,
+  ): Promise<number>;
   /**
    * The frame that {@link send} would send.
    *

@@ -17,6 +17,9 @@ export async function messages(server: Server): Promise<void> {
   const client = await connect(server.addresses[0]);
   expectTypeOf(await client.request('hello')).toEqualTypeOf<Message>();
   for await (const message of client) expectTypeOf(message).toEqualTypeOf<Message>();
+  await client.sendAll(['one', new Uint8Array(1)]);
+  await client.sendAll(new Set(['one']).values());
+  await client.sendAll(client);
 }
 
 export async function values(): Promise<void> {
@@ -56,4 +59,8 @@ export async function mistakes(setting: string | undefined): Promise<void> {
   const client = await connect(1);
   // @ts-expect-error Misspelt.
   await client.request('x', { timeout: 5 });
+  // @ts-expect-error One message, which would be sent by characters.
+  await client.sendAll('hello');
+  // @ts-expect-error Misspelt.
+  await client.ready({ timeout: 5 });
 }
