@@ -16,8 +16,7 @@ interface Part {
 }
 
 /**
- * Where each test file runs. A file that no row names is one of `processes`: it runs on both runtimes, in a process of its
- * own.
+ * Where each test file runs. A file that no row names is one of `processes`.
  */
 const parts: readonly Part[] = [
   {
@@ -64,7 +63,7 @@ const parts: readonly Part[] = [
     name: 'bench',
     why: 'The benchmark, which starts the servers of both runtimes itself.',
     runtimes: 'Node',
-    isShared: false,
+    isShared: true,
     runsBuild: true,
     files: ['bench/**/*.test.ts'],
   },
@@ -72,7 +71,7 @@ const parts: readonly Part[] = [
     name: 'texts',
     why: 'The command, for what it prints and how it reads its arguments; the documents, beside the programs that they name. What the command does with sockets, pipes and signals, and what passes between yodel and those programs, is in `processes` and `sockets`.',
     runtimes: 'Node',
-    isShared: false,
+    isShared: true,
     runsBuild: true,
     files: [
       'modules.test.ts',
@@ -82,7 +81,7 @@ const parts: readonly Part[] = [
       'e2e/connect/contexts.test.ts',
       // The sections of docs/real-servers.md. The same servers and clients talk through yodel in interop/protocols/recording.test.ts.
       'interop/workbench/**/*.test.ts',
-      // Transcripts are rewritten. The conversations with the servers are those of the same test.
+      // It rewrites transcripts. That test, too, talks to these servers.
       'interop/check-updates.test.ts',
       // Without yodel.
       'interop/protocols/servers.test.ts',
@@ -108,7 +107,7 @@ const parts: readonly Part[] = [
     name: 'processes',
     why: 'The command with real sockets, pipes, terminals, signals and files, beside the programs of others.',
     runtimes: 'Node and Bun',
-    isShared: false,
+    isShared: true,
     runsBuild: true,
     files: ['**/*.test.ts'],
   },
