@@ -75,7 +75,7 @@ const parts: readonly Part[] = [
     runsBuild: true,
     files: [
       'modules.test.ts',
-      'docs/{architecture,cluster-walk-through,clusters,connect,fault-matrix,journal,links,load-tests,manual,pipes,readme,real-servers,reference,security,shell,transcripts}.test.ts',
+      'docs/{architecture,beside-others,cluster-walk-through,clusters,connect,fault-matrix,journal,links,load-tests,manual,pipes,protocols,readme,real-servers,reference,security,shell,transcripts}.test.ts',
       'e2e/bench/results.test.ts',
       'e2e/command-line/{complaints,completion,config,help,usage-errors}.test.ts',
       'e2e/connect/contexts.test.ts',
