@@ -10,8 +10,9 @@ interface Work {
   readonly refusedBy?: number;
 }
 
-/** Reports its work as its metrics. */
+/** Reports its work as its metrics, and that it lives: while others start, it would seem to hang. */
 const program = `
+setInterval(() => process.send({ alive: true }), 500).unref();
 let work;
 const number = Number(process.argv[2]);
 process.on('message', (command) => {
