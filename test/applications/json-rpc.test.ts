@@ -39,6 +39,13 @@ async function join({ connectTo }: Version, address: string, methods: Methods = 
   return peer;
 }
 
+/** The warnings of the process, which are not printed until the test ends. */
+function warnings() {
+  const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  onTestFinished(() => warned.mockRestore());
+  return warned;
+}
+
 const greet = async (_: unknown, peer: Peer) => `hello ${await peer.call('name')}`;
 
 const pairs = [
@@ -74,7 +81,7 @@ test.each(Object.entries(versions))(
   async (_, version) => {
     const { address } = await start(version, { greet });
     const nameless = await join(version, address);
-    vi.spyOn(process, 'emitWarning').mockReturnValue();
+    warnings();
     await expect(nameless.call('greet')).rejects.toMatchObject({ code: -32601, message: 'there is no method name' });
   },
 );
@@ -82,7 +89,7 @@ test.each(Object.entries(versions))(
 test.each(Object.entries(versions))(
   'errors of a method stay on the server unless they are for others, with %s',
   async (_, version) => {
-    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const warned = warnings();
     const { address } = await start(version, {
       secret: () => {
         throw new Error('the password is 1234');
