@@ -288,7 +288,7 @@ tmux('resizing the window leaves the typed line intact', async () => {
     await terminal.sees(new RegExp(`> ${line.slice(0, -3)}x${line.slice(-3)}$`));
     terminal.press('BSpace');
     await terminal.sees(new RegExp(`> ${line}$`));
-    expect(terminal.lines().match(/this line/g)).toHaveLength(1);
+    await expect.poll(() => terminal.lines().match(/this line/g)).toHaveLength(1);
   }
   terminal.press('Enter');
   await server.saw(new RegExp(`B ${line}\\n`));
