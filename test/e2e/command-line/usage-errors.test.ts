@@ -133,7 +133,11 @@ const badHandlers: readonly [what: string, source: string, ...expected: (string 
     /function \(message, session\) => reply/,
   ],
   ['exports an empty object', 'export default {};', 'an empty one', /export default \(message\) =>/],
-  ['exports a callback that is not a function', 'export default { message: 1 };', '"message" of the handler is not a function, but a number'],
+  [
+    'exports a callback that is not a function',
+    'export default { message: 1 };',
+    '"message" of the handler is not a function, but a number',
+  ],
   ['has a syntax error', '\n\nexport default (message) => {', 'cannot be loaded', /handler\.ts:\d/],
   ['imports what does not exist', "import './nothing.js';\nexport default () => '';", 'cannot be loaded', 'nothing.js'],
   ['throws when it is loaded', '\nthrow new Error("no luck");', 'cannot be loaded: Error: no luck', /handler\.ts:2/],
