@@ -43,7 +43,7 @@ export function encodeValue(codec: AnyCodec, value: unknown): string | Uint8Arra
   throw unencodable(codec, `it returned ${what}, which is no text, bytes or message`, undefined);
 }
 
-/** What it rejects with concerns nobody. */
+/** The promise is refused in any case, so its rejection is ignored. */
 function asynchronous({ name }: AnyCodec, promise: Promise<unknown>): string {
   promise.catch(() => undefined);
   return `the codec ${name} returned a promise; codecs are synchronous`;

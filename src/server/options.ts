@@ -35,8 +35,8 @@ export interface ServeOptions<Data = Record<string, unknown>, C extends MaybeCod
    */
   readonly codec?: C | undefined;
   /**
-   * What a peer receives as an error reply, such as `-ERR TEXT` in place of `error: TEXT`: text or bytes, with a codec a value of it, or a
-   * message; undefined: nothing. If it throws, the reply is `error: TEXT`. Default: what the codec, the protocol or the framing says.
+   * Returns what a peer receives as an error reply, such as `-ERR TEXT` instead of `error: TEXT`: text, bytes or a message; with a codec, a
+   * value or a message; undefined: nothing. If it throws, the reply is `error: TEXT`. Default: what the codec, the protocol or the framing says.
    *
    * @param text what the peer may know: the `reply` of an own error, for example
    * @param code that of the error, which may be the handler's own

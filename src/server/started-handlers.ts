@@ -28,7 +28,7 @@ export interface StartedHandlersSettings {
  * | retired      | end               | the last one is closed, or it is used again            |
  * | stopping     | none              | its `stop` has settled, or takes too long              |
  *
- * (1) If nobody waits for it any more, because it took too long, it is stopped then.
+ * (1) If it took too long, so that the server has given up waiting for it, it is stopped as soon as it has started.
  */
 export class StartedHandlers {
   readonly #settings: StartedHandlersSettings;
@@ -85,7 +85,7 @@ export class StartedHandlers {
     const text = `the start() of the handler has not finished within startTimeout (${formatDuration(startTimeout)})`;
     const giveUp = () => starting.giveUp?.(new YodelError('YODEL_HANDLER_TIMEOUT', text));
     const timer = startTimeout > 0 ? this.#settings.clock.deadline(startTimeout, giveUp) : undefined;
-    // What a late `start` rejects with has nobody to be reported to.
+    // The race also handles a rejection that comes too late: the caller has its error already.
     starting.outcome = Promise.race([starting.done, late.promise]).finally(() => timer?.cancel());
     return starting.outcome;
   }

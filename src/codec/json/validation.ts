@@ -25,7 +25,7 @@ function run(schema: StandardSchema, value: unknown): Outcome {
   try {
     const result: unknown = schema['~standard'].validate(value);
     if (isPromise(result)) {
-      // What it rejects with concerns nobody.
+      // The result is refused in any case, so its rejection is ignored.
       void Promise.resolve(result).catch(() => undefined);
       parseWithZod(schema, value);
       throw unusable('validates asynchronously, and codecs are synchronous: validate in the handler instead');
